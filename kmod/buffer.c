@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A buffer: the pages of a heap, and the dma-buf that holds them. */
+#include <linux/err.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "portalmem.h"
+
+static struct portalmem_buffer *
+buffer_create(struct portalmem_heap *heap,
+	      const struct portalmem_request *request)
+{
+	struct portalmem_buffer *buffer;
+	int ret;
+
+	buffer = kzalloc(sizeof(*buffer),
+			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+
+	ret = heap->ops->alloc(heap, request, &buffer->table);
+	if (ret) {
+		kfree(buffer);
+		return ERR_PTR(ret);
+	}
+
+	buffer->heap = heap;
+	buffer->caching = request->caching;
+	buffer->pid = get_task_pid(current, PIDTYPE_TGID);
+	mutex_init(&buffer->lock);
+	INIT_LIST_HEAD(&buffer->mappings);
+	return buffer;
+}
+
+/**
+ * portalmem_buffer_destroy - give everything back
+ * @buffer: has no attachment and no mapping any more
+ */
+void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
+{
+	buffer->heap->ops->free(buffer->heap, &buffer->table, buffer->caching);
+	put_pid(buffer->pid);
+	mutex_destroy(&buffer->lock);
+	kfree(buffer);
+}
+
+/* As DMA_BUF_SET_NAME does it; the dma-buf frees its name. */
+static int name_dma_buf(struct dma_buf *dmabuf, const char *text)
+{
+	char *name;
+
+	if (!*text)
+		return 0;
+	name = kstrdup(text, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (!name)
+		return -ENOMEM;
+
+	spin_lock(&dmabuf->name_lock);
+	dmabuf->name = name;
+	spin_unlock(&dmabuf->name_lock);
+	return 0;
+}
+
+/**
+ * portalmem_buffer_export - allocate a buffer
+ * @heap: where the pages come from
+ * @request: what is wanted
+ *
+ * Return: the dma-buf, with one reference that dma_buf_put() gives back, or an
+ * ERR_PTR(): -ENOMEM, -EINTR.
+ */
+struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
+					const struct portalmem_request *request)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(export);
+	struct portalmem_buffer *buffer;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	buffer = buffer_create(heap, request);
+	if (IS_ERR(buffer))
+		return ERR_CAST(buffer);
+
+	export.exp_name = "portalmem";
+	export.ops = &portalmem_dma_buf_ops;
+	export.size = portalmem_buffer_size(buffer);
+	export.flags = request->fd_flags;
+	export.priv = buffer;
+	dmabuf = dma_buf_export(&export);
+	if (IS_ERR(dmabuf)) {
+		portalmem_buffer_destroy(buffer);
+		return dmabuf;
+	}
+	/* From here on the dma-buf owns the buffer: release() destroys it. */
+
+	ret = name_dma_buf(dmabuf, request->name);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(ret);
+	}
+	return dmabuf;
+}
+
+/**
+ * portalmem_buffer_of - the buffer behind a dma-buf
+ * @dmabuf: any dma-buf
+ *
+ * Return: the buffer, which lives as long as @dmabuf, or NULL when somebody
+ * else exported it.
+ */
+struct portalmem_buffer *portalmem_buffer_of(struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &portalmem_dma_buf_ops ? dmabuf->priv : NULL;
+}
+
+/**
+ * portalmem_buffer_describe - answer PORTALMEM_IOC_INFO
+ * @dmabuf: one of ours
+ * @info: its output fields are filled in
+ */
+void portalmem_buffer_describe(struct dma_buf *dmabuf,
+			       struct portalmem_ioc_info *info)
+{
+	struct portalmem_buffer *buffer = dmabuf->priv;
+
+	info->size = portalmem_buffer_size(buffer);
+	info->caching = buffer->caching;
+	info->effective = portalmem_caching_effective(buffer->caching);
+	info->segments = buffer->table.count;
+	info->pid = pid_vnr(buffer->pid);
+	strscpy_pad(info->heap, buffer->heap->name, sizeof(info->heap));
+
+	mutex_lock(&buffer->lock);
+	info->attachments = buffer->attachments;
+	mutex_unlock(&buffer->lock);
+
+	spin_lock(&dmabuf->name_lock);
+	strscpy_pad(info->name, dmabuf->name ?: "", sizeof(info->name));
+	spin_unlock(&dmabuf->name_lock);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages from the page allocator: as few and as large chunks as it has without
+ * reclaiming for size, zeroed, charged to the caller's memory cgroup.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+
+#include "portalmem.h"
+
+/*
+ * The largest chunk is what one huge page maps: a larger one could not be
+ * mapped by a single page table entry, and neighbours merge anyway.
+ */
+#define CHUNK_ORDER_MAX (PMD_SHIFT - PAGE_SHIFT)
+
+/* After how much the available memory is looked at again: 16 MiB. */
+#define RECHECK_PAGES (SZ_16M >> PAGE_SHIFT)
+
+static gfp_t chunk_gfp(unsigned int order, u32 caching)
+{
+	gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
+
+	/* The memory type of a page is changed through its kernel address. */
+	if (caching == PORTALMEM_CACHED)
+		gfp |= __GFP_HIGHMEM;
+	/*
+	 * A large chunk is welcome where there is one, but not worth any
+	 * reclaim. A single page is worth all of it, short of the OOM killer:
+	 * the caller can live with ENOMEM.
+	 */
+	if (order)
+		return (gfp | __GFP_COMP | __GFP_NORETRY) & ~__GFP_RECLAIM;
+	return gfp | __GFP_RETRY_MAYFAIL;
+}
+
+/* The largest chunk of at most 1 << *ORDER pages; *ORDER is what it got. */
+static struct page *take_chunk(unsigned int *order, u32 caching)
+{
+	for (;;) {
+		struct page *page = alloc_pages(chunk_gfp(*order, caching),
+						*order);
+
+		if (page || !*order)
+			return page;
+		(*order)--;
+	}
+}
+
+/*
+ * How many pages can be had without driving anybody into the OOM killer. Our
+ * own allocations never wake it, but taking the last page leaves the next page
+ * fault of whoever comes with no other way out.
+ */
+static unsigned long available_pages(void)
+{
+	unsigned long anonymous = global_node_page_state(NR_ACTIVE_ANON) +
+				  global_node_page_state(NR_INACTIVE_ANON);
+	long swap = get_nr_swap_pages();
+
+	return si_mem_available() +
+	       min_t(unsigned long, anonymous, max(swap, 0L));
+}
+
+/**
+ * portalmem_chunk_give - free one chunk
+ * @page: its first page; others may still hold references (GUP), and then the
+ *	last of them frees it
+ * @caching: the mode that it was taken in
+ */
+void portalmem_chunk_give(struct page *page, u32 caching)
+{
+	unsigned int order = compound_order(page);
+
+	if (portalmem_caching_restore(page, order, caching)) {
+		/*
+		 * Losing the pages is bad, but handing pages of the wrong
+		 * memory type to the next user is worse.
+		 */
+		pr_err_once("cannot make pages write-back again, keeping them\n");
+		return;
+	}
+	put_page(page);
+}
+
+/**
+ * portalmem_pages_give - free all chunks of a list
+ * @chunks: linked by their lru; empty afterwards
+ * @caching: the mode that they were taken in
+ */
+void portalmem_pages_give(struct list_head *chunks, u32 caching)
+{
+	struct page *page, *tmp;
+
+	list_for_each_entry_safe(page, tmp, chunks, lru) {
+		list_del(&page->lru);
+		portalmem_chunk_give(page, caching);
+		cond_resched();
+	}
+}
+
+/**
+ * portalmem_pages_take - allocate zeroed pages
+ * @chunks: empty list that the chunks are added to
+ * @npages: how many pages, not 0
+ * @caching: the mode to give them
+ *
+ * Chunks are compound pages of descending order.
+ *
+ * Return: 0, -ENOMEM, or -EINTR when a fatal signal is pending; nothing is
+ * kept on failure.
+ */
+int portalmem_pages_take(struct list_head *chunks, unsigned long npages,
+			 u32 caching)
+{
+	unsigned int order = CHUNK_ORDER_MAX;
+	unsigned long recheck = npages;
+	int ret = -ENOMEM;
+
+	while (npages) {
+		struct page *page;
+
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			goto give;
+		}
+		/* Now and then again: others allocate at the same time. */
+		if (npages <= recheck) {
+			if (npages > available_pages())
+				goto give;
+			recheck = npages - min(npages, RECHECK_PAGES);
+		}
+		order = min_t(unsigned int, order, ilog2(npages));
+		page = take_chunk(&order, caching);
+		if (!page)
+			goto give;
+		ret = portalmem_caching_apply(page, order, caching);
+		if (ret) {
+			put_page(page);
+			goto give;
+		}
+		ret = -ENOMEM;
+		list_add_tail(&page->lru, chunks);
+		npages -= 1UL << order;
+		cond_resched();
+	}
+	return 0;
+
+give:
+	portalmem_pages_give(chunks, caching);
+	return ret;
+}

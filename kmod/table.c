@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The translation table: which page frames make up a buffer, in order, with
+ * neighbours merged. It serves page faults, device mappings and ranged sync,
+ * so that nothing needs a page array that is as long as the buffer.
+ */
+#include <linux/list_sort.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "portalmem.h"
+
+/*
+ * Larger chunks first, so that each starts at a multiple of its own size
+ * within the buffer and can be mapped as a huge page there; then by address,
+ * so that chunks that the page allocator handed out backwards still merge.
+ */
+static int compare_chunks(void *priv, const struct list_head *a,
+			  const struct list_head *b)
+{
+	struct page *pa = list_entry(a, struct page, lru);
+	struct page *pb = list_entry(b, struct page, lru);
+	unsigned int oa = compound_order(pa);
+	unsigned int ob = compound_order(pb);
+
+	if (oa != ob)
+		return oa < ob;
+	return page_to_pfn(pa) > page_to_pfn(pb);
+}
+
+static unsigned int count_runs(struct list_head *chunks)
+{
+	unsigned long next = 0;
+	unsigned int count = 0;
+	struct page *page;
+
+	list_for_each_entry(page, chunks, lru) {
+		unsigned long pfn = page_to_pfn(page);
+
+		if (!count || pfn != next)
+			count++;
+		next = pfn + (1UL << compound_order(page));
+	}
+	return count;
+}
+
+/**
+ * portalmem_table_init - make a table of chunks of pages
+ * @table: to be filled in
+ * @chunks: compound or single pages linked by their lru; sorted here, emptied
+ *	on success, else left to the caller
+ * @npages: pages in all chunks together
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int portalmem_table_init(struct portalmem_table *table,
+			 struct list_head *chunks, unsigned long npages)
+{
+	struct portalmem_segment *segment;
+	unsigned long next = 0;
+	unsigned long start = 0;
+	struct page *page, *tmp;
+	unsigned int count;
+
+	list_sort(NULL, chunks, compare_chunks);
+	count = count_runs(chunks);
+	segment = kvmalloc_array(count + 1, sizeof(*segment),
+				 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+					 __GFP_NOWARN);
+	if (!segment)
+		return -ENOMEM;
+
+	table->npages = npages;
+	table->count = count;
+	table->segments = segment;
+
+	list_for_each_entry_safe(page, tmp, chunks, lru) {
+		unsigned long pfn = page_to_pfn(page);
+
+		if (!start || pfn != next) {
+			segment->pfn = pfn;
+			segment->start = start;
+			segment++;
+		}
+		/*
+		 * The core asks for the index when it decides whether a fault
+		 * can map the whole compound page at once.
+		 */
+		page_folio(page)->index = start;
+		start += 1UL << compound_order(page);
+		next = pfn + (1UL << compound_order(page));
+		list_del(&page->lru);
+		cond_resched();
+	}
+	segment->pfn = 0;
+	segment->start = npages;
+	return 0;
+}
+
+/**
+ * portalmem_table_fini - free a table, not its pages
+ * @table: initialized with portalmem_table_init()
+ */
+void portalmem_table_fini(struct portalmem_table *table)
+{
+	kvfree(table->segments);
+	table->segments = NULL;
+	table->count = 0;
+}
+
+/**
+ * portalmem_table_find - which segment holds a page
+ * @table: the table
+ * @index: page within the buffer, less than @table->npages
+ *
+ * Return: index of the segment, found in O(log n).
+ */
+unsigned int portalmem_table_find(const struct portalmem_table *table,
+				  unsigned long index)
+{
+	unsigned int low = 0;
+	unsigned int high = table->count - 1;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low + 1) / 2;
+
+		if (table->segments[middle].start <= index)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+/**
+ * portalmem_table_page - the page at an index
+ * @table: the table
+ * @index: page within the buffer, less than @table->npages
+ *
+ * Return: the page; no reference is taken.
+ */
+struct page *portalmem_table_page(const struct portalmem_table *table,
+				  unsigned long index)
+{
+	const struct portalmem_segment *segment =
+		&table->segments[portalmem_table_find(table, index)];
+
+	return pfn_to_page(segment->pfn + index - segment->start);
+}

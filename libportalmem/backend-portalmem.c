@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/portalmem.h>
+#include <stddef.h>
+
+#include "private.h"
+
+_Static_assert((int)PORTALMEM_CACHING_DEFAULT == PORTALMEM_DEFAULT, "");
+_Static_assert((int)PORTALMEM_CACHING_CACHED == PORTALMEM_CACHED, "");
+_Static_assert((int)PORTALMEM_CACHING_WC == PORTALMEM_WC, "");
+_Static_assert((int)PORTALMEM_CACHING_UC == PORTALMEM_UC, "");
+_Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_NAME_LEN, "");
+_Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_HEAP_NAME_LEN, "");
+
+/* The caller's ranges go to the kernel as they are. */
+_Static_assert(sizeof(struct portalmem_range) ==
+		       sizeof(struct portalmem_ioc_range),
+	       "");
+_Static_assert(offsetof(struct portalmem_range, length) ==
+		       offsetof(struct portalmem_ioc_range, length),
+	       "");
+
+static enum portalmem_caching caching_from_uapi(uint32_t caching)
+{
+	/* A mode that a newer module knows is none that a caller knows. */
+	if (caching > PORTALMEM_UC)
+		return PORTALMEM_CACHING_UNKNOWN;
+	return (enum portalmem_caching)caching;
+}
+
+static int portalmem_probe(const struct portalmem_device *device)
+{
+	struct portalmem_ioc_version version = {0};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_VERSION, &version);
+
+	/* Some drivers answer EINVAL to an ioctl that they do not know. */
+	if (ret == -ENOTTY || ret == -EINVAL)
+		return -EOPNOTSUPP;
+	if (ret)
+		return ret;
+	return version.abi == PORTALMEM_ABI_VERSION ? 0 : -EOPNOTSUPP;
+}
+
+static int portalmem_alloc(const struct portalmem_device *device,
+			   const struct pm_request *request,
+			   struct pm_grant *grant)
+{
+	struct portalmem_ioc_alloc alloc = {
+		.caching = (uint32_t)request->caching,
+		.size = request->size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int ret;
+
+	pm_copy_name(alloc.name, request->name, PORTALMEM_NAME_MAX);
+	ret = pm_ioctl(device->fd, PORTALMEM_IOC_ALLOC, &alloc);
+	if (ret)
+		return pm_fail(
+			ret, NULL, "cannot allocate %llu bytes (%s) from %s",
+			(unsigned long long)request->size,
+			portalmem_caching_name(request->caching), device->path);
+	grant->fd = alloc.fd;
+	grant->kind = PM_KIND_PORTALMEM;
+	grant->effective = caching_from_uapi(alloc.effective);
+	return 0;
+}
+
+int pm_portalmem_info(const struct portalmem_device *device, int fd,
+		      struct portalmem_info *info)
+{
+	struct portalmem_ioc_info ioc = {.fd = fd};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_INFO, &ioc);
+
+	if (ret)
+		return ret;
+	info->size = ioc.size;
+	info->caching = caching_from_uapi(ioc.caching);
+	info->effective = caching_from_uapi(ioc.effective);
+	info->segments = ioc.segments;
+	info->attachments = ioc.attachments;
+	info->pid = ioc.pid;
+	pm_copy_name(info->heap, ioc.heap, sizeof(ioc.heap));
+	pm_copy_name(info->name, ioc.name, sizeof(ioc.name));
+	return 0;
+}
+
+int pm_portalmem_sync(const struct portalmem_device *device, int fd,
+		      unsigned int flags, const struct portalmem_range *ranges,
+		      size_t count)
+{
+	struct portalmem_ioc_sync sync = {
+		.flags = flags,
+		.fd = fd,
+		.ranges = (uintptr_t)ranges,
+		.count = (uint32_t)count,
+	};
+
+	return pm_ioctl(device->fd, PORTALMEM_IOC_SYNC, &sync);
+}
+
+const struct pm_backend pm_backend_portalmem = {
+	.id = PORTALMEM_BACKEND_PORTALMEM,
+	.name = "portalmem",
+	.path = "/dev/portalmem",
+	.missing = "load the module (modprobe portalmem)",
+	.cachings = PM_CACHING_BIT(PORTALMEM_CACHING_DEFAULT) |
+		    PM_CACHING_BIT(PORTALMEM_CACHING_CACHED) |
+		    PM_CACHING_BIT(PORTALMEM_CACHING_WC) |
+		    PM_CACHING_BIT(PORTALMEM_CACHING_UC),
+	.probe = portalmem_probe,
+	.alloc = portalmem_alloc,
+};

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "private.h"
+
+/* Makes the buffer the owner of nothing yet but its reference to DEVICE. */
+static struct portalmem_buffer *new_buffer(struct portalmem_device *device)
+{
+	struct portalmem_buffer *buffer = calloc(1, sizeof(*buffer));
+
+	if (!buffer)
+		return NULL;
+	atomic_init(&buffer->refs, 1);
+	pthread_mutex_init(&buffer->lock, NULL);
+	buffer->device = portalmem_device_ref(device);
+	buffer->fd = -1;
+	buffer->caching = PORTALMEM_CACHING_UNKNOWN;
+	buffer->effective = PORTALMEM_CACHING_UNKNOWN;
+	return buffer;
+}
+
+static void free_buffer(struct portalmem_buffer *buffer)
+{
+	pm_buffer_unmap_all(buffer);
+	if (buffer->fd >= 0)
+		close(buffer->fd);
+	portalmem_device_unref(buffer->device);
+	pthread_mutex_destroy(&buffer->lock);
+	free(buffer);
+}
+
+static int check_options(const struct portalmem_alloc_options *options)
+{
+	if (options->struct_size != sizeof(*options))
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: the options were not "
+				 "initialized; start from "
+				 "PORTALMEM_ALLOC_OPTIONS_INIT");
+	if ((unsigned int)options->caching > PORTALMEM_CACHING_UC)
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: %u is no caching to ask "
+				 "for; give default, cached, wc or uc",
+				 (unsigned int)options->caching);
+	if (!options->name)
+		return 0;
+	if (strnlen(options->name, PORTALMEM_NAME_MAX) == PORTALMEM_NAME_MAX)
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: the name is too long; give "
+				 "at most %d bytes",
+				 PORTALMEM_NAME_MAX - 1);
+	if (pm_has_control_characters(options->name))
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: the name '%s' has control "
+				 "characters; leave them out",
+				 options->name);
+	return 0;
+}
+
+static int make_request(const struct portalmem_device *device, uint64_t size,
+			const struct portalmem_alloc_options *options,
+			struct pm_request *request)
+{
+	uint64_t mask = pm_page_size() - 1;
+	int ret;
+
+	if (!size)
+		return pm_refuse(-EINVAL,
+				 "cannot allocate 0 bytes from %s; "
+				 "give a size of 1 or more",
+				 device->path);
+	if (options) {
+		ret = check_options(options);
+		if (ret)
+			return ret;
+		request->caching = options->caching;
+		if (options->name)
+			request->name = options->name;
+	}
+	if (!(device->backend->cachings & PM_CACHING_BIT(request->caching)))
+		return pm_refuse(
+			-EOPNOTSUPP,
+			"cannot allocate: the %s backend has no %s "
+			"buffers; load the portalmem module, which has",
+			device->backend->name,
+			portalmem_caching_name(request->caching));
+	/* No file is larger than its offsets can say. */
+	if (size > INT64_MAX - mask)
+		return pm_fail(-ENOMEM, NULL, "cannot allocate %llu bytes",
+			       (unsigned long long)size);
+	request->size = (size + mask) & ~mask;
+	return 0;
+}
+
+/* What the grant holds becomes the buffer's, also when this fails. */
+static int take_grant(struct portalmem_buffer *buffer,
+		      const struct pm_request *request,
+		      const struct pm_grant *grant)
+{
+	int ret;
+
+	buffer->fd = grant->fd;
+	buffer->kind = grant->kind;
+	buffer->caching = request->caching;
+	buffer->effective = grant->effective;
+	buffer->pid = getpid();
+	pm_copy_name(buffer->name, request->name, PORTALMEM_NAME_MAX);
+	ret = pm_fd_size(buffer->fd, buffer->kind, &buffer->size);
+	if (ret)
+		pm_fail(ret, NULL, "cannot read the size of a buffer of %s",
+			buffer->device->path);
+	return ret;
+}
+
+PM_EXPORT int
+portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
+		       const struct portalmem_alloc_options *options,
+		       struct portalmem_buffer **bufferp)
+{
+	struct pm_request request = {.caching = PORTALMEM_CACHING_DEFAULT,
+				     .name = ""};
+	struct portalmem_buffer *buffer;
+	struct pm_grant grant;
+	int ret;
+
+	if (!device || !bufferp)
+		return pm_refuse(-EINVAL, "cannot allocate: no device or no "
+					  "place for the result was given "
+					  "(NULL)");
+	ret = make_request(device, size, options, &request);
+	if (ret)
+		return ret;
+	buffer = new_buffer(device);
+	if (!buffer)
+		return pm_fail(-ENOMEM, NULL, "cannot allocate a buffer");
+	ret = device->backend->alloc(device, &request, &grant);
+	if (!ret)
+		ret = take_grant(buffer, &request, &grant);
+	if (ret) {
+		free_buffer(buffer);
+		return ret;
+	}
+	*bufferp = buffer;
+	return 0;
+}
+
+/* Learn what the descriptor and, where it knows it, the node tell of it. */
+static int identify(struct portalmem_buffer *buffer, int fd)
+{
+	struct portalmem_device *device = buffer->device;
+	struct portalmem_info info;
+	int ret;
+
+	ret = pm_fd_kind(fd, &buffer->kind);
+	if (ret)
+		return ret;
+	ret = pm_fd_size(fd, buffer->kind, &buffer->size);
+	if (ret)
+		return ret;
+	if (buffer->kind == PM_KIND_MEMFD) {
+		buffer->effective = PORTALMEM_CACHING_CACHED;
+		/* Without /proc it has no name that could be known. */
+		pm_fd_describe_memfd(fd, buffer->name);
+		return 0;
+	}
+	if (!device || device->backend->id != PORTALMEM_BACKEND_PORTALMEM)
+		return 0;
+	ret = pm_portalmem_info(device, fd, &info);
+	if (ret)
+		return ret == -EXDEV ? 0 : ret;
+	buffer->kind = PM_KIND_PORTALMEM;
+	buffer->caching = info.caching;
+	buffer->effective = info.effective;
+	return 0;
+}
+
+int pm_buffer_adopt(struct portalmem_device *device, int fd,
+		    struct portalmem_buffer **bufferp)
+{
+	struct portalmem_buffer *buffer = new_buffer(device);
+	int ret;
+
+	if (!buffer)
+		return pm_fail(-ENOMEM, NULL, "cannot import a buffer");
+	ret = identify(buffer, fd);
+	if (ret) {
+		free_buffer(buffer);
+		if (ret == -EINVAL)
+			return pm_refuse(ret,
+					 "cannot import a file that is neither "
+					 "a dma-buf nor a memfd sealed against "
+					 "shrinking, or is empty");
+		return pm_fail(ret, NULL, "cannot import a buffer");
+	}
+	buffer->fd = fd;
+	*bufferp = buffer;
+	return 0;
+}
+
+PM_EXPORT int portalmem_buffer_import(struct portalmem_device *device, int fd,
+				      struct portalmem_buffer **bufferp)
+{
+	int copy, ret;
+
+	if (!bufferp)
+		return pm_refuse(-EINVAL, "cannot import a buffer: no place "
+					  "for the result was given (NULL)");
+	copy = pm_fd_duplicate(fd);
+	if (copy < 0)
+		return pm_fail(copy, NULL,
+			       "cannot import the file descriptor %d", fd);
+	ret = pm_buffer_adopt(device, copy, bufferp);
+	if (ret)
+		close(copy);
+	return ret;
+}
+
+PM_EXPORT struct portalmem_buffer *
+portalmem_buffer_ref(struct portalmem_buffer *buffer)
+{
+	if (buffer)
+		atomic_fetch_add_explicit(&buffer->refs, 1,
+					  memory_order_relaxed);
+	return buffer;
+}
+
+PM_EXPORT void portalmem_buffer_unref(struct portalmem_buffer *buffer)
+{
+	if (buffer && atomic_fetch_sub_explicit(&buffer->refs, 1,
+						memory_order_acq_rel) == 1)
+		free_buffer(buffer);
+}
+
+PM_EXPORT int portalmem_buffer_get_fd(const struct portalmem_buffer *buffer)
+{
+	if (!buffer)
+		return pm_refuse(-EINVAL, "cannot give a file descriptor: no "
+					  "buffer was given (NULL)");
+	return buffer->fd;
+}
+
+PM_EXPORT uint64_t
+portalmem_buffer_get_size(const struct portalmem_buffer *buffer)
+{
+	return buffer ? buffer->size : 0;
+}
+
+PM_EXPORT enum portalmem_caching
+portalmem_buffer_get_caching(const struct portalmem_buffer *buffer)
+{
+	return buffer ? buffer->effective : PORTALMEM_CACHING_UNKNOWN;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the library's sources share. Nothing here leaves the library, except
+ * what error.h declares for libportalmem-drm.
+ *
+ * Functions return 0 or a negative errno value. Those that also leave a text
+ * for portalmem_error_message() say so; the others leave that to the caller,
+ * who knows whether the failure is the caller's last word.
+ */
+#ifndef LIBPORTALMEM_PRIVATE_H
+#define LIBPORTALMEM_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "portalmem.h"
+
+#define PM_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A set of enum portalmem_caching. */
+#define PM_CACHING_BIT(caching) (1U << (caching))
+
+/* What a buffer's file descriptor is, and so which calls it answers. */
+enum pm_kind {
+	PM_KIND_DMABUF = 1,    /* of any exporter, not known to a node */
+	PM_KIND_MEMFD = 2,     /* shared between processes, not with devices */
+	PM_KIND_PORTALMEM = 3, /* a dma-buf that its buffer's node knows */
+};
+
+/* What portalmem_buffer_alloc() wants of a backend, checked already. */
+struct pm_request {
+	uint64_t size; /* whole pages */
+	enum portalmem_caching caching;
+	const char *name; /* "" when there is none */
+};
+
+/* What a backend gave: the caller owns the descriptor. */
+struct pm_grant {
+	int fd;
+	enum pm_kind kind;
+	enum portalmem_caching effective;
+};
+
+struct pm_backend {
+	enum portalmem_backend id;
+	const char *name;
+	const char *path;      /* usual node, NULL when there is none */
+	const char *missing;   /* what to do when the node is not there */
+	unsigned int cachings; /* PM_CACHING_BIT()s that alloc takes */
+
+	/*
+	 * Does the device answer to this backend's protocol? 0, or -EOPNOTSUPP,
+	 * or why it could not be asked. Allocates nothing.
+	 */
+	int (*probe)(const struct portalmem_device *device);
+
+	/* Leaves a text on failure. */
+	int (*alloc)(const struct portalmem_device *device,
+		     const struct pm_request *request, struct pm_grant *grant);
+};
+
+extern const struct pm_backend pm_backend_portalmem;
+extern const struct pm_backend pm_backend_dmaheap;
+extern const struct pm_backend pm_backend_udmabuf;
+extern const struct pm_backend pm_backend_memfd;
+
+struct portalmem_device {
+	atomic_uint refs;
+	const struct pm_backend *backend;
+	int fd; /* -1 for a backend without a node */
+	char path[];
+};
+
+/* One live mmap() of a buffer. */
+struct pm_map {
+	struct pm_map *next;
+	uint64_t offset;
+	uint64_t length;
+	unsigned int flags;
+	size_t count; /* portalmem_buffer_map() calls not undone yet */
+	void *address;
+};
+
+struct portalmem_buffer {
+	atomic_uint refs;
+	struct portalmem_device *device; /* NULL when imported without one */
+	enum pm_kind kind;
+	int fd;
+	uint64_t size;
+	enum portalmem_caching caching;
+	enum portalmem_caching effective;
+	int32_t pid;		       /* 0 when not known */
+	char name[PORTALMEM_NAME_MAX]; /* used where the kernel keeps none */
+	pthread_mutex_t lock;	       /* guards maps and what hangs there */
+	struct pm_map *maps;
+};
+
+/* fd.c: what the kernel says about a file descriptor */
+
+/* ioctl(2), repeated when a signal interrupts it. */
+int pm_ioctl(int fd, unsigned long request, void *argument);
+
+/* open(2) read-write and close-on-exec. */
+int pm_open(const char *path);
+
+int pm_fd_duplicate(int fd);
+
+/* Is it a dma-buf or a memfd that cannot shrink? -EINVAL otherwise. */
+int pm_fd_kind(int fd, enum pm_kind *kind);
+
+/* Size in bytes; -EINVAL for an empty file. */
+int pm_fd_size(int fd, enum pm_kind kind, uint64_t *size);
+
+/*
+ * Exporter and name of a dma-buf from /proc, both PORTALMEM_NAME_MAX bytes
+ * long; only the name for a memfd.
+ */
+int pm_fd_describe_dmabuf(int fd, char *exporter, char *name);
+int pm_fd_describe_memfd(int fd, char *name);
+
+int pm_dmabuf_set_name(int fd, const char *name);
+
+/* A memfd of that size whose size cannot change, or a negative errno. */
+int pm_memfd_create(const char *name, uint64_t size);
+
+/* Have its memory now: what is missing would be a SIGBUS later. */
+int pm_memfd_fill(int fd, uint64_t size);
+
+/* util.c: small things without a home of their own */
+
+uint64_t pm_page_size(void);
+/*
+ * More than the machine has left? The kernel would rather kill a process than
+ * refuse memory to a file or a DMA heap.
+ */
+bool pm_more_than_memory(uint64_t size);
+bool pm_has_control_characters(const char *text);
+
+/* Copy at most PORTALMEM_NAME_MAX - 1 bytes, control characters as '?'. */
+void pm_copy_name(char *to, const char *from, size_t length);
+
+/* buffer.c */
+
+/*
+ * Make a buffer of FD, which becomes the buffer's on success only. Leaves a
+ * text on failure.
+ */
+int pm_buffer_adopt(struct portalmem_device *device, int fd,
+		    struct portalmem_buffer **bufferp);
+
+/* Does the portalmem node that the buffer came from answer for it? */
+static inline bool pm_buffer_is_known(const struct portalmem_buffer *buffer)
+{
+	return buffer->kind == PM_KIND_PORTALMEM;
+}
+
+/* map.c */
+
+/* Unmap everything, whatever the counts: nobody holds the buffer any more. */
+void pm_buffer_unmap_all(struct portalmem_buffer *buffer);
+
+/* backend-portalmem.c: the ioctls of the portalmem node */
+
+/* Fill INFO, all but the inode; -EXDEV when another exporter made FD. */
+int pm_portalmem_info(const struct portalmem_device *device, int fd,
+		      struct portalmem_info *info);
+
+/* FLAGS are DMA_BUF_SYNC_*. */
+int pm_portalmem_sync(const struct portalmem_device *device, int fd,
+		      unsigned int flags, const struct portalmem_range *ranges,
+		      size_t count);
+
+#endif

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The functions below stand before the C library's in the order in which the
+ * dynamic linker looks. Built with the same config.h, this file and the library
+ * agree on their names where 64-bit offsets give them others.
+ */
+#undef _FORTIFY_SOURCE
+#include "config.h"
+
+#include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "mock.h"
+
+/* Largest argument of an expected ioctl. */
+#define ARGUMENT_MAX 512
+
+#define FAKES_MAX 64
+
+#define DMA_BUF_MAGIC_NUMBER 0x444d4142
+
+/* A memfd that plays a part, known by its inode. */
+static struct fake {
+	ino_t inode;
+	enum mock_target part;
+} fakes[FAKES_MAX];
+static size_t fakes_count;
+
+static const struct mock_call *expected;
+static size_t expected_count;
+static size_t expected_next;
+
+static const char *fdinfo;
+static unsigned int calloc_countdown;
+static int memfd_create_error;
+static unsigned int memfd_flag_unknown;
+static unsigned int mmap_countdown;
+static int mmap_error;
+static int fallocate_error;
+
+void mock_expect(const struct mock_call *calls, size_t count)
+{
+	mock_assert_done();
+	expected = calls;
+	expected_count = count;
+	expected_next = 0;
+}
+
+void mock_assert_done(void)
+{
+	ck_assert_msg(expected_next == expected_count,
+		      "%zu of %zu expected calls came", expected_next,
+		      expected_count);
+}
+
+void mock_set_fdinfo(const char *text)
+{
+	fdinfo = text;
+}
+
+void mock_fail_calloc(unsigned int n)
+{
+	calloc_countdown = n;
+}
+
+void mock_fail_memfd_create(int error)
+{
+	memfd_create_error = error;
+}
+
+void mock_fail_memfd_flag(unsigned int flag)
+{
+	memfd_create_error = 0;
+	memfd_flag_unknown = flag;
+}
+
+void mock_fail_mmap_at(unsigned int n, int error)
+{
+	mmap_countdown = n;
+	mmap_error = error;
+}
+
+void mock_fail_fallocate_once(int error)
+{
+	fallocate_error = error;
+}
+
+static int real_memfd(const char *name, unsigned int flags)
+{
+	return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+static int new_fake(enum mock_target part, uint64_t size)
+{
+	int fd = real_memfd("mock", MFD_CLOEXEC);
+	struct stat st;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_uint_lt(fakes_count, FAKES_MAX);
+	fakes[fakes_count].inode = st.st_ino;
+	fakes[fakes_count].part = part;
+	fakes_count++;
+	return fd;
+}
+
+int mock_new_dmabuf(uint64_t size)
+{
+	return new_fake(MOCK_BUFFER, size);
+}
+
+int mock_new_node(void)
+{
+	return new_fake(MOCK_NODE, 0);
+}
+
+static bool is_fake(int fd, enum mock_target part)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return false;
+	for (size_t i = 0; i < fakes_count; i++)
+		if (fakes[i].inode == st.st_ino && fakes[i].part == part)
+			return true;
+	return false;
+}
+
+static bool is_target(int fd, enum mock_target target)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+
+	if (target != MOCK_MEMFD)
+		return is_fake(fd, target);
+	return (fcntl(fd, F_GET_SEALS) & wanted) == wanted;
+}
+
+static const struct mock_call *next_call(const char *what)
+{
+	ck_assert_msg(expected_next < expected_count,
+		      "%s, but no further call is expected", what);
+	return &expected[expected_next++];
+}
+
+static int real_open(const char *path, int flags, mode_t mode)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+static int open_node(const char *path, int flags)
+{
+	const struct mock_call *call = next_call(path);
+
+	ck_assert_msg(call->open != NULL, "open of %s instead of an ioctl",
+		      path);
+	ck_assert_str_eq(path, call->open);
+	ck_assert_int_eq(flags, O_RDWR | O_CLOEXEC);
+	if (call->error) {
+		errno = call->error;
+		return -1;
+	}
+	return mock_new_node();
+}
+
+static int open_fdinfo(void)
+{
+	int fd;
+
+	if (!fdinfo) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = real_memfd("fdinfo", MFD_CLOEXEC);
+	ck_assert_int_eq(write(fd, fdinfo, strlen(fdinfo)),
+			 (ssize_t)strlen(fdinfo));
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+static int do_open(const char *path, int flags, mode_t mode)
+{
+	static const char fdinfo_dir[] = "/proc/thread-self/fdinfo/";
+	int fd;
+
+	if (!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/null", 9))
+		return open_node(path, flags);
+	if (!strncmp(path, fdinfo_dir, strlen(fdinfo_dir))) {
+		fd = atoi(path + strlen(fdinfo_dir));
+		if (is_fake(fd, MOCK_BUFFER))
+			return open_fdinfo();
+	}
+	return real_open(path, flags, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) {
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	return do_open(path, flags, mode);
+}
+
+static int (*real_fstatfs)(int, struct statfs *);
+static int (*real_fallocate)(int, int, off_t, off_t);
+static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
+
+/* Before there are threads, or earlier when somebody is in need of them. */
+__attribute__((constructor)) static void find_real(void)
+{
+	real_fstatfs = dlsym(RTLD_NEXT, "fstatfs");
+	real_fallocate = dlsym(RTLD_NEXT, "fallocate");
+	real_mmap = dlsym(RTLD_NEXT, "mmap");
+}
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	if (is_fake(fd, MOCK_BUFFER)) {
+		memset(fs, 0, sizeof(*fs));
+		fs->f_type = DMA_BUF_MAGIC_NUMBER;
+		return 0;
+	}
+	if (!real_fstatfs)
+		find_real();
+	return real_fstatfs(fd, fs);
+}
+
+int memfd_create(const char *name, unsigned int flags)
+{
+	if (memfd_create_error) {
+		errno = memfd_create_error;
+		return -1;
+	}
+	if (flags & memfd_flag_unknown) {
+		errno = EINVAL;
+		return -1;
+	}
+	return real_memfd(name, flags);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	if (fallocate_error) {
+		errno = fallocate_error;
+		fallocate_error = 0;
+		return -1;
+	}
+	if (!real_fallocate)
+		find_real();
+	return real_fallocate(fd, mode, offset, length);
+}
+
+/* The thread sanitizer needs these two before a program's code can run. */
+#ifndef __SANITIZE_THREAD__
+void *mmap(void *address, size_t length, int prot, int flags, int fd,
+	   off_t offset)
+{
+	if (mmap_countdown && !--mmap_countdown) {
+		errno = mmap_error;
+		return MAP_FAILED;
+	}
+	if (!real_mmap)
+		find_real();
+	return real_mmap(address, length, prot, flags, fd, offset);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	size_t bytes;
+	void *memory;
+
+	if ((calloc_countdown && !--calloc_countdown) ||
+	    __builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memory = malloc(bytes);
+	/* With memset() a compiler makes a call of calloc() out of this. */
+	if (memory)
+		explicit_bzero(memory, bytes);
+	return memory;
+}
+#endif
+
+/* Take the field out of the argument for the comparison. */
+static void check_in_fd(const struct mock_call *call, unsigned char *argument)
+{
+	unsigned char *field = argument + call->in_fd_at - 1;
+	int fd;
+
+	memcpy(&fd, field, sizeof(fd));
+	memset(field, 0, sizeof(fd));
+	ck_assert_msg(is_target(fd, call->in_fd_is),
+		      "ioctl 0x%lx has a wrong file descriptor in it",
+		      call->request);
+}
+
+static void check_pointee(const struct mock_call *call, unsigned char *argument)
+{
+	unsigned char *field = argument + call->in_pointer_at - 1;
+	uint64_t address;
+
+	memcpy(&address, field, sizeof(address));
+	memset(field, 0, sizeof(address));
+	ck_assert_mem_eq((const void *)(uintptr_t)address, call->pointee,
+			 call->pointee_size);
+}
+
+static void check_argument(const struct mock_call *call, const void *argument)
+{
+	unsigned char copy[ARGUMENT_MAX];
+
+	if (call->in_text) {
+		ck_assert_str_eq(argument, call->in_text);
+		return;
+	}
+	ck_assert_uint_le(call->in_size, sizeof(copy));
+	memcpy(copy, argument, call->in_size);
+	if (call->in_fd_at)
+		check_in_fd(call, copy);
+	if (call->in_pointer_at)
+		check_pointee(call, copy);
+	ck_assert_mem_eq(copy, call->in, call->in_size);
+}
+
+static int reply(const struct mock_call *call, unsigned char *argument)
+{
+	int fd;
+
+	if (call->error) {
+		errno = call->error;
+		return -1;
+	}
+	if (call->out)
+		memcpy(argument, call->out, call->in_size);
+	if (!call->new_buffer)
+		return 0;
+	fd = mock_new_dmabuf(call->new_buffer);
+	if (!call->new_fd_at)
+		return fd;
+	memcpy(argument + call->new_fd_at - 1, &fd, sizeof(fd));
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	const struct mock_call *call;
+	va_list args;
+	void *argument;
+
+	va_start(args, request);
+	argument = va_arg(args, void *);
+	va_end(args);
+	if (!is_fake(fd, MOCK_NODE) && !is_fake(fd, MOCK_BUFFER))
+		return (int)syscall(SYS_ioctl, fd, request, argument);
+	call = next_call("ioctl");
+	ck_assert_msg(!call->open, "ioctl 0x%lx instead of open of %s", request,
+		      call->open);
+	/* Some C libraries widen a request of 32 bits with its sign. */
+	ck_assert_uint_eq((uint32_t)request, (uint32_t)call->request);
+	ck_assert_msg(is_target(fd, call->on), "ioctl 0x%lx on a wrong file",
+		      request);
+	check_argument(call, argument);
+	return reply(call, argument);
+}

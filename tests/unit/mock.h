@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A stand-in for the kernel, stated as data.
+ *
+ * A test program that links this file has its open(2) of device nodes and its
+ * ioctl(2) answered from a table of the calls that must come, in their order,
+ * with the arguments that they must have. A call that is not the table's next
+ * one fails the test, and so does one that never comes. All else goes to the
+ * real kernel. The library is the real, shared one.
+ *
+ * Nodes and dma-bufs are memfds here, so that they can be mapped, duplicated,
+ * sent and measured; fstatfs(2) calls the dma-bufs by their name.
+ */
+#ifndef MOCK_H
+#define MOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a file descriptor must be. */
+enum mock_target {
+	MOCK_NODE,   /* what open(2) of a node gave */
+	MOCK_BUFFER, /* a dma-buf */
+	MOCK_MEMFD,  /* a memfd that can neither shrink nor grow */
+};
+
+/* Where a field is, for the members below that are 0 for "there is none". */
+#define MOCK_AT(type, field) (offsetof(type, field) + 1)
+
+struct mock_call {
+	const char *open;      /* path of open(2); NULL: this is an ioctl */
+	unsigned long request; /* of ioctl(2) */
+	enum mock_target on;   /* what the ioctl is called on */
+
+	/*
+	 * The argument on entry, byte for byte, but for the fields named here,
+	 * which hold what changes from run to run: they are checked on their
+	 * own and then compared as zero.
+	 */
+	const void *in;
+	size_t in_size;
+	size_t in_fd_at; /* a file descriptor that is in_fd_is */
+	enum mock_target in_fd_is;
+	size_t in_pointer_at; /* 64 bits: the address of pointee */
+	const void *pointee;
+	size_t pointee_size;
+	const char *in_text; /* the argument is this text instead */
+
+	/* The reply. */
+	int error;	     /* errno of a failure, 0: success */
+	const void *out;     /* the argument afterwards, in_size bytes */
+	uint64_t new_buffer; /* size of a dma-buf that the call makes */
+	size_t new_fd_at;    /* where its fd goes; 0: it is the result */
+};
+
+/* State the calls that must come from now on. */
+void mock_expect(const struct mock_call *calls, size_t count);
+#define MOCK_EXPECT(calls) \
+	mock_expect((calls), sizeof(calls) / sizeof((calls)[0]))
+
+/* Fail the test unless all calls of the table came. */
+void mock_assert_done(void);
+
+/* A dma-buf of another exporter. */
+int mock_new_dmabuf(uint64_t size);
+
+/* Something that passes for an open node, for DRM devices and the like. */
+int mock_new_node(void);
+
+/* What /proc says of every dma-buf; NULL, as at first: it cannot be read. */
+void mock_set_fdinfo(const char *text);
+
+/* Let the N-th calloc() from now on fail, 1 being the next. */
+void mock_fail_calloc(unsigned int n);
+
+/* Let memfd_create(2) fail so, or with 0 succeed again. */
+void mock_fail_memfd_create(int error);
+
+/* Be a kernel that does not know this flag of memfd_create(2). */
+void mock_fail_memfd_flag(unsigned int flag);
+
+/* Let the N-th mmap(2) from now on fail so, 1 being the next. */
+void mock_fail_mmap_at(unsigned int n, int error);
+
+/* Let the next fallocate(2) fail so. */
+void mock_fail_fallocate_once(int error);
+
+#endif

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config.h"
+
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/portalmem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+#define SIZE (4 * PAGE)
+#define START_READ (PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ)
+
+/* Every valid set of flags and what the kernel must see of it. */
+static const struct {
+	unsigned int flags;
+	uint32_t uapi;
+} flags[] = {
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ, 1},
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_WRITE, 2},
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_RDWR, 3},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_READ, 5},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_WRITE, 6},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_RDWR, 7},
+};
+
+static const struct portalmem_range two_ranges[] = {
+	{.offset = 4096, .length = 100},
+	{.offset = 0, .length = 1},
+};
+static const struct portalmem_range edge_ranges[] = {
+	{.offset = 0, .length = 4 * 4096},
+	{.offset = 4 * 4096, .length = 0},
+	{.offset = 4 * 4096 - 1, .length = 1},
+};
+static const struct portalmem_range whole = {.length = 4 * 4096};
+
+/* A buffer that the portalmem node knows. */
+static struct portalmem_buffer *known_buffer(void)
+{
+	static const struct portalmem_ioc_info in = {0};
+	static const struct portalmem_ioc_info out = {
+		.size = 4 * 4096,
+		.effective = PORTALMEM_CACHED,
+	};
+	static const struct mock_call calls[] = {
+		{.request = PORTALMEM_IOC_INFO,
+		 .on = MOCK_NODE,
+		 .in = &in,
+		 .in_size = sizeof(in),
+		 .in_fd_at = MOCK_AT(struct portalmem_ioc_info, fd),
+		 .in_fd_is = MOCK_BUFFER,
+		 .out = &out},
+	};
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_buffer *buffer;
+	int fd = mock_new_dmabuf(SIZE);
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_buffer_import(device, fd, &buffer), 0);
+	portalmem_device_unref(device);
+	close(fd);
+	mock_expect(NULL, 0);
+	return buffer;
+}
+
+static struct mock_call node_sync(const struct portalmem_ioc_sync *in,
+				  const struct portalmem_range *ranges,
+				  int error)
+{
+	return (struct mock_call){
+		.request = PORTALMEM_IOC_SYNC,
+		.on = MOCK_NODE,
+		.in = in,
+		.in_size = sizeof(*in),
+		.in_fd_at = MOCK_AT(struct portalmem_ioc_sync, fd),
+		.in_fd_is = MOCK_BUFFER,
+		.in_pointer_at = MOCK_AT(struct portalmem_ioc_sync, ranges),
+		.pointee = ranges,
+		.pointee_size = in->count * sizeof(*ranges),
+		.error = error,
+	};
+}
+
+static struct mock_call dmabuf_sync(const struct dma_buf_sync *in, int error)
+{
+	return (struct mock_call){
+		.request = DMA_BUF_IOCTL_SYNC,
+		.on = MOCK_BUFFER,
+		.in = in,
+		.in_size = sizeof(*in),
+		.error = error,
+	};
+}
+
+START_TEST(node_syncs_the_ranges_with_one_call)
+{
+	const struct portalmem_ioc_sync in = {.flags = flags[_i].uapi,
+					      .count = 2};
+	const struct mock_call calls[] = {node_sync(&in, two_ranges, 0)};
+	struct portalmem_buffer *buffer = known_buffer();
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
+		0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(node_syncs_the_whole_buffer_as_one_range)
+{
+	const struct portalmem_ioc_sync in = {.flags = flags[_i].uapi,
+					      .count = 1};
+	const struct mock_call calls[] = {node_sync(&in, &whole, 0)};
+	struct portalmem_buffer *buffer = known_buffer();
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(ranges_may_touch_the_end_and_be_empty)
+{
+	const struct portalmem_ioc_sync in = {.flags = DMA_BUF_SYNC_READ,
+					      .count = 3};
+	const struct mock_call calls[] = {node_sync(&in, edge_ranges, 0)};
+	struct portalmem_buffer *buffer = known_buffer();
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, START_READ, edge_ranges, 3), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(most_ranges_go_in_one_call_and_one_more_is_einval)
+{
+	struct portalmem_range *ranges =
+		calloc(PORTALMEM_SYNC_RANGES_MAX + 1, sizeof(*ranges));
+	const struct portalmem_ioc_sync in = {
+		.flags = DMA_BUF_SYNC_READ, .count = PORTALMEM_SYNC_RANGES_MAX};
+	const struct mock_call calls[] = {node_sync(&in, ranges, 0)};
+	struct portalmem_buffer *buffer = known_buffer();
+
+	ck_assert_ptr_nonnull(ranges);
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_buffer_sync(buffer, START_READ, ranges,
+					       PORTALMEM_SYNC_RANGES_MAX),
+			 0);
+	unit_assert_fails(portalmem_buffer_sync(buffer, START_READ, ranges,
+						PORTALMEM_SYNC_RANGES_MAX + 1),
+			  EINVAL);
+	unit_assert_message_has("65536");
+	unit_assert_fails(
+		portalmem_buffer_sync(buffer, START_READ, ranges, SIZE_MAX),
+		EINVAL);
+	portalmem_buffer_unref(buffer);
+	free(ranges);
+}
+END_TEST
+
+START_TEST(empty_list_syncs_nothing)
+{
+	struct portalmem_buffer *buffer = known_buffer();
+
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, START_READ, two_ranges, 0), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(foreign_dmabuf_is_synced_whole)
+{
+	const struct dma_buf_sync in = {.flags = flags[_i].uapi};
+	const struct mock_call calls[] = {
+		dmabuf_sync(&in, 0),
+		dmabuf_sync(&in, 0),
+	};
+	struct portalmem_buffer *buffer = unit_import_dmabuf(SIZE);
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
+		0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(signals_do_not_disturb)
+{
+	const struct dma_buf_sync in = {.flags = DMA_BUF_SYNC_READ};
+	const struct mock_call calls[] = {
+		dmabuf_sync(&in, EINTR),
+		dmabuf_sync(&in, EINTR),
+		dmabuf_sync(&in, 0),
+	};
+	struct portalmem_buffer *buffer = unit_import_dmabuf(SIZE);
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_buffer_sync(buffer, START_READ, NULL, 0), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(memfd_needs_no_call)
+{
+	struct portalmem_buffer *buffer = unit_alloc(SIZE);
+
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
+	ck_assert_int_eq(
+		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
+		0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+static const int kernel_errors[] = {ENOMEM, EIO, EACCES};
+
+START_TEST(error_of_the_kernel_is_passed_on)
+{
+	const struct portalmem_ioc_sync node_in = {.flags = DMA_BUF_SYNC_READ,
+						   .count = 1};
+	const struct dma_buf_sync dmabuf_in = {.flags = DMA_BUF_SYNC_READ};
+	const struct mock_call node_calls[] = {
+		node_sync(&node_in, &whole, kernel_errors[_i])};
+	const struct mock_call dmabuf_calls[] = {
+		dmabuf_sync(&dmabuf_in, kernel_errors[_i])};
+	struct portalmem_buffer *known = known_buffer();
+	struct portalmem_buffer *foreign = unit_import_dmabuf(SIZE);
+
+	MOCK_EXPECT(node_calls);
+	unit_assert_fails(portalmem_buffer_sync(known, START_READ, NULL, 0),
+			  kernel_errors[_i]);
+	MOCK_EXPECT(dmabuf_calls);
+	unit_assert_fails(portalmem_buffer_sync(foreign, START_READ, NULL, 0),
+			  kernel_errors[_i]);
+	unit_assert_message_has(strerror(kernel_errors[_i]));
+	portalmem_buffer_unref(known);
+	portalmem_buffer_unref(foreign);
+}
+END_TEST
+
+/* The three kinds of buffers, for which bad arguments are equally bad. */
+static struct portalmem_buffer *buffer_of_kind(int kind)
+{
+	if (!kind)
+		return known_buffer();
+	return kind == 1 ? unit_import_dmabuf(SIZE) : unit_alloc(SIZE);
+}
+
+START_TEST(bad_flags_are_einval)
+{
+	static const unsigned int bad[] = {
+		0,
+		PORTALMEM_SYNC_READ,
+		PORTALMEM_SYNC_RDWR,
+		PORTALMEM_SYNC_START,
+		PORTALMEM_SYNC_END,
+		PORTALMEM_SYNC_START | PORTALMEM_SYNC_END,
+		PORTALMEM_SYNC_START | PORTALMEM_SYNC_END | PORTALMEM_SYNC_READ,
+		START_READ | 16,
+		START_READ | 0x80000000,
+		~0U,
+	};
+	struct portalmem_buffer *buffer = buffer_of_kind(_i);
+
+	for (int i = 0; i < COUNT(bad); i++) {
+		unit_assert_fails(
+			portalmem_buffer_sync(buffer, bad[i], NULL, 0), EINVAL);
+		unit_assert_message_has("flags");
+	}
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(range_outside_the_buffer_is_erange)
+{
+	static const struct portalmem_range bad[] = {
+		{.offset = 4 * 4096 + 1, .length = 0},
+		{.offset = 4 * 4096, .length = 1},
+		{.offset = 0, .length = 4 * 4096 + 1},
+		{.offset = 1, .length = 4 * 4096},
+		{.offset = 1, .length = UINT64_MAX},
+		{.offset = UINT64_MAX, .length = 1},
+		{.offset = UINT64_MAX, .length = UINT64_MAX},
+	};
+	struct portalmem_buffer *buffer = buffer_of_kind(_i);
+
+	for (int i = 0; i < COUNT(bad); i++) {
+		/* The last of several: none of them may be synced. */
+		const struct portalmem_range ranges[] = {
+			{.offset = 0, .length = 1},
+			bad[i],
+		};
+
+		unit_assert_fails(
+			portalmem_buffer_sync(buffer, START_READ, ranges, 2),
+			ERANGE);
+		unit_assert_message_has("range 1");
+	}
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(count_without_ranges_is_einval)
+{
+	struct portalmem_buffer *buffer = buffer_of_kind(_i);
+
+	unit_assert_fails(portalmem_buffer_sync(buffer, START_READ, NULL, 1),
+			  EINVAL);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(null_buffer_is_einval)
+{
+	unit_assert_fails(portalmem_buffer_sync(NULL, START_READ, NULL, 0),
+			  EINVAL);
+}
+END_TEST
+
+static Suite *sync_suite(void)
+{
+	TCase *tc;
+	Suite *suite = unit_suite("sync", &tc);
+
+	tcase_add_loop_test(tc, node_syncs_the_ranges_with_one_call, 0,
+			    COUNT(flags));
+	tcase_add_loop_test(tc, node_syncs_the_whole_buffer_as_one_range, 0,
+			    COUNT(flags));
+	tcase_add_test(tc, ranges_may_touch_the_end_and_be_empty);
+	tcase_add_test(tc, most_ranges_go_in_one_call_and_one_more_is_einval);
+	tcase_add_test(tc, empty_list_syncs_nothing);
+	tcase_add_loop_test(tc, foreign_dmabuf_is_synced_whole, 0,
+			    COUNT(flags));
+	tcase_add_test(tc, signals_do_not_disturb);
+	tcase_add_loop_test(tc, memfd_needs_no_call, 0, COUNT(flags));
+	tcase_add_loop_test(tc, error_of_the_kernel_is_passed_on, 0,
+			    COUNT(kernel_errors));
+	tcase_add_loop_test(tc, bad_flags_are_einval, 0, 3);
+	tcase_add_loop_test(tc, range_outside_the_buffer_is_erange, 0, 3);
+	tcase_add_loop_test(tc, count_without_ranges_is_einval, 0, 3);
+	tcase_add_test(tc, null_buffer_is_einval);
+	return suite;
+}
+
+PMTEST_MAIN(sync_suite)

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Many threads on the same objects. Most of what can go wrong here shows under
+ * the thread sanitizer; what shows without it is asserted. The threads count
+ * their failures, since Check's assertions belong to the main thread.
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+#define THREADS 8
+#define ROUNDS 500
+
+static struct portalmem_device *device;
+static struct portalmem_buffer *buffer;
+static int pair[2];
+static atomic_uint failures;
+static atomic_uint next_number;
+
+static void expect(bool condition)
+{
+	if (!condition)
+		atomic_fetch_add(&failures, 1);
+}
+
+static void run_threads(void *(*body)(void *))
+{
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, body, NULL),
+				 0);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	ck_assert_uint_eq(atomic_load(&failures), 0);
+}
+
+static void *allocate(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct portalmem_buffer *own;
+
+		expect(!portalmem_buffer_alloc(device, PAGE, NULL, &own));
+		portalmem_buffer_unref(own);
+	}
+	portalmem_device_unref(device);
+	return NULL;
+}
+
+START_TEST(device_is_shared_and_the_last_thread_closes_it)
+{
+	device = unit_open_memfd();
+	for (int i = 1; i < THREADS; i++)
+		portalmem_device_ref(device);
+	run_threads(allocate);
+}
+END_TEST
+
+static void *take_and_give(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++)
+		portalmem_buffer_unref(portalmem_buffer_ref(buffer));
+	portalmem_buffer_unref(buffer);
+	return NULL;
+}
+
+START_TEST(last_thread_frees_the_buffer)
+{
+	buffer = unit_alloc(PAGE);
+	for (int i = 1; i < THREADS; i++)
+		portalmem_buffer_ref(buffer);
+	run_threads(take_and_give);
+}
+END_TEST
+
+static void *map_and_unmap(void *unused)
+{
+	unsigned int number = atomic_fetch_add(&next_number, 1);
+
+	(void)unused;
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		uint64_t page = (number + i) % 4;
+		void *address;
+
+		/* Each thread has a byte of its own in every page. */
+		if (portalmem_buffer_map(buffer, page * PAGE, PAGE,
+					 PORTALMEM_MAP_RDWR, &address)) {
+			expect(false);
+			continue;
+		}
+		((char *)address)[number] = (char)i;
+		expect(((char *)address)[number] == (char)i);
+		expect(!portalmem_buffer_unmap(buffer, address));
+	}
+	return NULL;
+}
+
+START_TEST(mappings_are_counted_across_threads)
+{
+	void *address;
+
+	buffer = unit_alloc(4 * PAGE);
+	run_threads(map_and_unmap);
+	/* Nothing is left: this one is the only one. */
+	ck_assert_int_eq(portalmem_buffer_map(buffer, 0, PAGE,
+					      PORTALMEM_MAP_RDWR, &address),
+			 0);
+	ck_assert_int_eq(portalmem_buffer_unmap(buffer, address), 0);
+	ck_assert_int_eq(unit_is_mapped(address), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+static void *map_large(void *unused)
+{
+	unsigned int number = atomic_fetch_add(&next_number, 1);
+
+	(void)unused;
+	for (unsigned int i = 0; i < ROUNDS / 10; i++) {
+		struct portalmem_buffer *own;
+		void *address;
+
+		if (portalmem_buffer_import(
+			    NULL, portalmem_buffer_get_fd(buffer), &own)) {
+			expect(false);
+			continue;
+		}
+		expect(!portalmem_buffer_map(own, 0, 0, PORTALMEM_MAP_RDWR,
+					     &address));
+		((volatile char *)address)[number] = 1;
+		portalmem_buffer_unref(own);
+	}
+	return NULL;
+}
+
+START_TEST(large_mappings_do_not_take_each_other_s_place)
+{
+	buffer = unit_alloc(4 * HUGE);
+	run_threads(map_large);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+static void *describe_and_sync(void *unused)
+{
+	static const struct portalmem_range range = {.length = 5};
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct portalmem_info info = PORTALMEM_INFO_INIT;
+
+		expect(!portalmem_buffer_get_info(buffer, &info));
+		expect(info.size == PAGE);
+		expect(!portalmem_buffer_sync(
+			buffer, PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ,
+			&range, 1));
+		expect(portalmem_buffer_sync(buffer, 0, &range, 1) == -EINVAL);
+		expect(strstr(portalmem_error_message(), "flags") != NULL);
+	}
+	return NULL;
+}
+
+START_TEST(one_buffer_is_described_and_synced_by_many)
+{
+	buffer = unit_alloc(PAGE);
+	run_threads(describe_and_sync);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+/* Half of the threads send, half receive, through one socket. */
+static void *send_or_receive(void *unused)
+{
+	bool sends = atomic_fetch_add(&next_number, 1) % 2;
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct portalmem_buffer *got;
+
+		if (sends) {
+			expect(!portalmem_buffer_send(buffer, pair[0]));
+		} else if (portalmem_buffer_receive(NULL, pair[1], &got)) {
+			expect(false);
+		} else {
+			expect(portalmem_buffer_get_size(got) == PAGE);
+			portalmem_buffer_unref(got);
+		}
+	}
+	return NULL;
+}
+
+START_TEST(many_send_and_receive_through_one_socket)
+{
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	buffer = unit_alloc(PAGE);
+	run_threads(send_or_receive);
+	portalmem_buffer_unref(buffer);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
+static Suite *threads_suite(void)
+{
+	TCase *tc;
+	Suite *suite = unit_suite("threads", &tc);
+
+	tcase_add_test(tc, device_is_shared_and_the_last_thread_closes_it);
+	tcase_add_test(tc, last_thread_frees_the_buffer);
+	tcase_add_test(tc, mappings_are_counted_across_threads);
+	tcase_add_test(tc, large_mappings_do_not_take_each_other_s_place);
+	tcase_add_test(tc, one_buffer_is_described_and_synced_by_many);
+	tcase_add_test(tc, many_send_and_receive_through_one_socket);
+	return suite;
+}
+
+PMTEST_MAIN(threads_suite)

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config.h"
+
+#include <inttypes.h>
+#include <linux/portalmem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+static unsigned int fds_before;
+
+static void set_up(void)
+{
+	fds_before = pmtest_count_fds();
+	ck_assert_int_eq(unsetenv("PORTALMEM_BACKEND"), 0);
+}
+
+static void tear_down(void)
+{
+	unit_limit_fds(-1);
+	mock_assert_done();
+	pmtest_assert_no_leaked_fds(fds_before);
+}
+
+Suite *unit_suite(const char *name, TCase **tcase)
+{
+	Suite *suite = suite_create(name);
+
+	*tcase = tcase_create(name);
+	tcase_add_checked_fixture(*tcase, set_up, tear_down);
+	/* Emulated machines are slow. */
+	tcase_set_timeout(*tcase, 60);
+	suite_add_tcase(suite, *tcase);
+	return suite;
+}
+
+struct portalmem_device *unit_open_memfd(void)
+{
+	struct portalmem_device *device;
+
+	ck_assert_int_eq(
+		portalmem_device_open(NULL, PORTALMEM_BACKEND_MEMFD, &device),
+		0);
+	return device;
+}
+
+struct portalmem_buffer *unit_alloc(uint64_t size)
+{
+	struct portalmem_device *device = unit_open_memfd();
+	struct portalmem_buffer *buffer;
+
+	ck_assert_int_eq(portalmem_buffer_alloc(device, size, NULL, &buffer),
+			 0);
+	portalmem_device_unref(device);
+	return buffer;
+}
+
+struct portalmem_device *unit_open_portalmem(void)
+{
+	static const struct portalmem_ioc_version in = {0};
+	static const struct portalmem_ioc_version out = {
+		.abi = PORTALMEM_ABI_VERSION};
+	static const struct mock_call calls[] = {
+		{.open = "/dev/portalmem"},
+		{.request = PORTALMEM_IOC_VERSION,
+		 .on = MOCK_NODE,
+		 .in = &in,
+		 .in_size = sizeof(in),
+		 .out = &out},
+	};
+	struct portalmem_device *device;
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_device_open(
+				 NULL, PORTALMEM_BACKEND_PORTALMEM, &device),
+			 0);
+	return device;
+}
+
+struct portalmem_buffer *unit_import_dmabuf(uint64_t size)
+{
+	int fd = mock_new_dmabuf(size);
+	struct portalmem_buffer *buffer;
+
+	ck_assert_int_eq(portalmem_buffer_import(NULL, fd, &buffer), 0);
+	close(fd);
+	return buffer;
+}
+
+void unit_limit_fds(int count)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	int lowest_free;
+
+	if (!before.rlim_max)
+		ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	if (count >= 0) {
+		/* The tests leave no gaps in the table. */
+		lowest_free = dup(STDERR_FILENO);
+		ck_assert_int_ge(lowest_free, 0);
+		close(lowest_free);
+		limit.rlim_cur = (rlim_t)(lowest_free + count);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+int unit_is_mapped(const void *address)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t start, end, wanted = (uintptr_t)address;
+	char line[4096];
+	int found = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (!found && fgets(line, sizeof(line), maps))
+		found = sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) ==
+				2 &&
+			start <= wanted && wanted < end;
+	fclose(maps);
+	return found;
+}

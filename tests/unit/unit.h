@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the library's unit tests share. */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <check.h>
+#include <errno.h>
+#include <stdint.h>
+
+#include "mock.h"
+#include "pmtest.h"
+#include "portalmem.h"
+
+#define PAGE ((uint64_t)4096)
+#define HUGE ((uint64_t)2 << 20)
+
+/*
+ * A suite with one test case. Every test in it starts without the environment
+ * variable PORTALMEM_BACKEND, and fails when calls that the mock expects did
+ * not come or when it leaves other file descriptors open than it found.
+ */
+Suite *unit_suite(const char *name, TCase **tcase);
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+struct portalmem_device *unit_open_memfd(void);
+
+/* One buffer of a memfd device that is given back to the buffer alone. */
+struct portalmem_buffer *unit_alloc(uint64_t size);
+
+/* A portalmem node, opened with the mock. */
+struct portalmem_device *unit_open_portalmem(void);
+
+/* A buffer of a foreign dma-buf, without a device. */
+struct portalmem_buffer *unit_import_dmabuf(uint64_t size);
+
+/* Leave room for COUNT more file descriptors, or with -1 undo that. */
+void unit_limit_fds(int count);
+
+/* Is anything mapped at the address? */
+int unit_is_mapped(const void *address);
+
+/* The call failed so, and left a text of one line about it. */
+#define unit_assert_fails(call, error)                                 \
+	do {                                                           \
+		ck_assert_int_eq((call), -(error));                    \
+		ck_assert_ptr_null(                                    \
+			strpbrk(portalmem_error_message(), "\n\r\t")); \
+		ck_assert_str_ne(portalmem_error_message(), "");       \
+	} while (0)
+
+#define unit_assert_message_has(text)                                    \
+	ck_assert_msg(strstr(portalmem_error_message(), (text)) != NULL, \
+		      "'%s' is not in '%s'", (text),                     \
+		      portalmem_error_message())
+
+#endif

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# What the tests of the portalmem command share. They run the built command on
+# memory files, without privileges; with PORTALMEM_BACKEND set to another
+# backend and PORTALMEM to an installed command, they test those.
+
+top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+# shellcheck source-path=SCRIPTDIR source=../lib/tap.sh
+. "$top_srcdir/tests/lib/tap.sh"
+
+# From any folder: the tests and the commands they run may change theirs.
+top_builddir=$(cd "$top_builddir" && pwd)
+PORTALMEM=${PORTALMEM:-$top_builddir/utils/portalmem}
+json_check=$top_builddir/tests/cli/json-check
+export PORTALMEM_BACKEND="${PORTALMEM_BACKEND:-memfd}"
+export PORTALMEM
+unset PORTALMEM_FD PORTALMEM_SIZE PORTALMEM_CACHING PORTALMEM_NAME
+
+# Run portalmem with the arguments.
+pm()
+{
+	run "$PORTALMEM" "$@"
+}
+
+# Run a command with the descriptors $1 (like 1,2) on a terminal.
+on_terminal()
+{
+	run "$top_builddir/tests/cli/on-terminal" "$@"
+}
+
+# Run a shell script with a buffer of size $1 as PORTALMEM_FD.
+with_buffer()
+{
+	with_size=$1
+	shift
+	run "$PORTALMEM" alloc --size "$with_size" -- sh -euc "$@"
+}
+
+# The predicates below look at what the last run left.
+
+done_cleanly()
+{
+	status_is 0 && err_empty
+}
+
+# Done, and stdout is exactly $1.
+prints()
+{
+	done_cleanly && out_is "$1"
+}
+
+# Failed in subcommand $1: one line that has $2, and no result.
+fails()
+{
+	status_is 1 && out_empty && err_line "portalmem $1: " && err_has "$2"
+}
+
+# Refused as wrong usage: one line with $2 that names the help of $1.
+misuses()
+{
+	status_is 2 && out_empty && err_line "portalmem $1: " && err_has "$2" &&
+		err_has "; see 'portalmem help $1'"
+}
+
+# Stdout is one line of strict JSON.
+json_valid()
+{
+	[ "$(wc -l <"$work/.out")" -eq 1 ] && "$json_check" <"$work/.out"
+}
+
+# Stdout is such JSON, and the value at path $1 (like heaps.0.path) is $2,
+# written as JSON.
+json_is()
+{
+	json_valid && [ "$("$json_check" "$1" <"$work/.out")" = "$2" ]
+}
+
+# Stdout is such JSON and has something, if only null, at path $1.
+json_has()
+{
+	json_valid && "$json_check" "$1" <"$work/.out" >/dev/null
+}
+
+# Stdout is such JSON and has nothing at path $1.
+json_lacks()
+{
+	json_valid && ! "$json_check" "$1" <"$work/.out" >/dev/null 2>&1
+}

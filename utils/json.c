@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <config.h>
+
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "json.h"
+
+/* Length of the UTF-8 sequence that FIRST announces; 0: none starts so. */
+static size_t utf8_length(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xc2 && first <= 0xdf)
+		return 2;
+	if (first >= 0xe0 && first <= 0xef)
+		return 3;
+	if (first >= 0xf0 && first <= 0xf4)
+		return 4;
+	return 0;
+}
+
+/* Overlong forms, surrogates and values past U+10FFFF show in byte two. */
+static bool utf8_second_allowed(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0;
+	case 0xed:
+		return second <= 0x9f;
+	case 0xf0:
+		return second >= 0x90;
+	case 0xf4:
+		return second <= 0x8f;
+	default:
+		return true;
+	}
+}
+
+/* Length of the valid UTF-8 sequence at TEXT, 0 when there is none. */
+static size_t utf8_sequence(const unsigned char *text)
+{
+	size_t length = utf8_length(text[0]);
+	size_t i;
+
+	for (i = 1; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if (length > 1 && !utf8_second_allowed(text[0], text[1]))
+		return 0;
+	return length;
+}
+
+static void put_character(FILE *out, const unsigned char *text, size_t length)
+{
+	if (length == 0)
+		fputs("\\ufffd", out);
+	else if (*text == '"' || *text == '\\')
+		fprintf(out, "\\%c", *text);
+	else if (*text < 0x20 || *text == 0x7f)
+		fprintf(out, "\\u%04x", *text);
+	else
+		fwrite(text, 1, length, out);
+}
+
+static void put_string(FILE *out, const char *value)
+{
+	const unsigned char *text = (const unsigned char *)value;
+
+	fputc('"', out);
+	while (*text) {
+		size_t length = utf8_sequence(text);
+
+		put_character(out, text, length);
+		text += length ? length : 1;
+	}
+	fputc('"', out);
+}
+
+/* What stands before every value; a value ends with a comma due. */
+static void begin_value(struct json *json, const char *key)
+{
+	if (json->comma)
+		fputs(", ", json->out);
+	if (key) {
+		put_string(json->out, key);
+		fputs(": ", json->out);
+	}
+	json->comma = true;
+}
+
+static void open_bracket(struct json *json, const char *key, char bracket)
+{
+	begin_value(json, key);
+	fputc(bracket, json->out);
+	json->comma = false;
+}
+
+static void close_bracket(struct json *json, char bracket)
+{
+	fputc(bracket, json->out);
+	json->comma = true;
+}
+
+void json_object_begin(struct json *json, const char *key)
+{
+	open_bracket(json, key, '{');
+}
+
+void json_object_end(struct json *json)
+{
+	close_bracket(json, '}');
+}
+
+void json_array_begin(struct json *json, const char *key)
+{
+	open_bracket(json, key, '[');
+}
+
+void json_array_end(struct json *json)
+{
+	close_bracket(json, ']');
+}
+
+void json_string(struct json *json, const char *key, const char *value)
+{
+	if (!value) {
+		json_null(json, key);
+		return;
+	}
+	begin_value(json, key);
+	put_string(json->out, value);
+}
+
+void json_number(struct json *json, const char *key, uint64_t value)
+{
+	begin_value(json, key);
+	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+	begin_value(json, key);
+	fputs(value ? "true" : "false", json->out);
+}
+
+void json_null(struct json *json, const char *key)
+{
+	begin_value(json, key);
+	fputs("null", json->out);
+}
+
+void json_finish(struct json *json)
+{
+	fputc('\n', json->out);
+	json->comma = false;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arguments in text form. What cannot be read is reported as a mistake in
+ * WHAT, and ends the program. No locale has a say.
+ */
+#ifndef PARSE_H
+#define PARSE_H
+
+#include <stdint.h>
+
+#include "portalmem.h"
+
+/* 4096, 16K, 1.5G, 16MiB: powers of two. */
+uint64_t parse_size(const char *what, const char *text);
+
+/* The same, and not zero. */
+uint64_t parse_nonzero_size(const char *what, const char *text);
+
+/* A decimal number or, after 0x, a hexadecimal one, not over MAXIMUM. */
+uint64_t parse_number(const char *what, const char *text, uint64_t maximum);
+
+/* Seconds, 5 or 0.25, as milliseconds. */
+int64_t parse_seconds(const char *what, const char *text);
+
+/* Octal file permissions. */
+unsigned int parse_mode(const char *what, const char *text);
+
+enum portalmem_caching parse_caching(const char *what, const char *text);
+enum portalmem_backend parse_backend(const char *what, const char *text);
+
+/* Room for any 64-bit size as format_size() writes it. */
+#define SIZE_TEXT_ROOM 24
+
+/* Write SIZE exactly, in the largest unit that divides it: 16M, 1028K, 5. */
+void format_size(char *text, uint64_t size);
+
+#endif

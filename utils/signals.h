@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals: a closed pipe is an error like others, and the signals that end a
+ * program can be waited for instead of dying of them.
+ */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include <signal.h>
+
+void ignore_broken_pipes(void);
+
+/* Undo ignore_broken_pipes(), for a command that is run in our place. */
+void restore_broken_pipes(void);
+
+/*
+ * Block SIGINT, SIGTERM and SIGHUP and put them into SET, except those that
+ * the program was started to ignore (nohup does that).
+ */
+void block_termination(sigset_t *set);
+
+/* Wait until one of SET comes. */
+void wait_for_signal(const sigset_t *set);
+
+#endif

@@ -1,0 +1,253 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The example programs in the manual pages compile without a warning and do
+# what the page says; the example commands work, and so does the README's
+# program.
+#
+# On the memfd backend, which is the default, the examples that need a device
+# node or a DRM device must fail with the message that names it. In a guest
+# with the module they must succeed, on the module and on vgem.
+# shellcheck disable=SC2317 # functions are called through run and check
+set -eu
+
+# shellcheck source=tests/lib/tap.sh
+. "${top_srcdir:?}/tests/lib/tap.sh"
+
+: "${CC:=cc}" "${PKG_CONFIG:=pkg-config}"
+PORTALMEM_BACKEND=${PORTALMEM_BACKEND:-${PORTALMEM_MODULE:+portalmem}}
+PORTALMEM_BACKEND=${PORTALMEM_BACKEND:-memfd}
+export PORTALMEM_BACKEND
+programs=$top_builddir/tests/man/programs
+core=$top_builddir/libportalmem/libportalmem.la
+drm=$top_builddir/libportalmem/libportalmem-drm.la
+
+# extract PAGE N: the Nth literal text of the examples in a page, with roff's
+# escapes undone.
+extract()
+{
+	awk -v wanted="$2" '
+	/^\.Sh / { examples = $2 == "EXAMPLES" }
+	/^\.Bd -literal/ && examples { inside = ++number == wanted; next }
+	/^\.Ed/ { inside = 0 }
+	inside {
+		sub(/^\\&/, "")
+		gsub(/\\-/, "-")
+		gsub(/\\\(aq/, "\047")
+		gsub(/\\\(ga/, "`")
+		gsub(/\\\(ha/, "^")
+		gsub(/\\\(ti/, "~")
+		gsub(/\\e/, "\\")
+		print
+	}' "$1"
+}
+
+# The first C program of a page or of the README.
+program_text()
+{
+	# shellcheck disable=SC2016 # the marks of a code block
+	case $1 in
+	*.md) sed -n '/^```c$/,/^```$/p' "$1" | sed '1d;$d' ;;
+	*) extract "$1" 1 ;;
+	esac
+}
+
+uses_drm()
+{
+	grep -q '<portalmem-drm.h>' "$1"
+}
+
+# The libraries that a program needs, by the header that it includes.
+libraries()
+{
+	if uses_drm "$1"; then
+		echo "$drm $core $("$PKG_CONFIG" --libs libdrm)"
+	else
+		echo "$core"
+	fi
+}
+
+compile()
+{
+	flags=
+	if uses_drm "$1.c"; then
+		flags=$("$PKG_CONFIG" --cflags libdrm)
+	fi
+	# shellcheck disable=SC2046,SC2086 # flags and libraries are lists
+	"$top_builddir/libtool" --silent --tag=CC --mode=link $CC \
+		-std=c99 -Wall -Wextra -Werror \
+		-I"$top_srcdir/include" -I"$top_srcdir/include/uapi" $flags \
+		-pthread -no-install -o "$1" "$1.c" $(libraries "$1.c")
+}
+
+# The node that a program is run with, if it takes one.
+argument()
+{
+	case $1,$PORTALMEM_BACKEND in
+	portalmem_drm_*,memfd | portalmem_error_message,*)
+		echo "$work/no-such-node"
+		;;
+	esac
+}
+
+# The exit status and what is printed on stdout and after that on stderr, as a
+# shell pattern in which ? stands for the end of a line.
+expected()
+{
+	case $1,$PORTALMEM_BACKEND in
+	README,*)
+		echo 0 'descriptor [0-9]* is ready for a device or another process' ;;
+	libportalmem,*)
+		echo 0 'descriptor [0-9]* holds 16777216 bytes' ;;
+	portalmem.4,portalmem)
+		echo 0 'descriptor [0-9]*, [0-9]* segments' ;;
+	portalmem.4,*)
+		echo 1 '/dev/portalmem: *' ;;
+	portalmem_backend_name,portalmem)
+		echo 0 'portalmem  yes?*memfd      yes' ;;
+	portalmem_backend_name,*)
+		echo 0 'portalmem  *?dma-heap   *?udmabuf    *?memfd      yes' ;;
+	portalmem_buffer_alloc,memfd)
+		echo 0 '8294400 bytes, cached' ;;
+	portalmem_buffer_alloc,*)
+		echo 0 '8294400 bytes, [wu]c' ;;
+	portalmem_buffer_get_caching,*)
+		echo 0 'cached: compose in place' ;;
+	portalmem_buffer_get_fd,memfd)
+		echo 0 '/memfd:* (deleted)' ;;
+	portalmem_buffer_get_fd,*)
+		echo 0 '/dmabuf:*' ;;
+	portalmem_buffer_get_info,memfd)
+		echo 0 'name        example?size        65536?caching     cached?heap        memfd?segments    0?attachments 0?pid         [1-9]*?inode       [1-9]*' ;;
+	portalmem_buffer_get_info,*)
+		echo 0 'name        example?size        65536?caching     cached?heap        system?segments    [1-9]*?attachments 0?pid         [1-9]*?inode       [1-9]*' ;;
+	portalmem_buffer_get_size,*)
+		echo 0 'asked for 5000 bytes, got 8192' ;;
+	portalmem_buffer_import,*)
+		echo 0 'seen through both' ;;
+	portalmem_buffer_map,*)
+		echo 0 'upper half' ;;
+	portalmem_buffer_receive,*)
+		echo 0 'a buffer of 65536 bytes?the peer has nothing more to send' ;;
+	portalmem_buffer_ref,*)
+		echo 0 'worker: hello' ;;
+	portalmem_buffer_send,*)
+		echo 0 'received: no byte was copied' ;;
+	portalmem_buffer_set_name,memfd)
+		echo 0 'not a dma-buf, and so without a new name' ;;
+	portalmem_buffer_set_name,*)
+		echo 0 'named' ;;
+	portalmem_buffer_sync,*)
+		echo 0 '2 ranges synced' ;;
+	portalmem_buffer_unmap,*)
+		echo 0 'the same address: yes?a third time: *' ;;
+	portalmem_buffer_unref,*)
+		echo 0 'the memory lives: 4096 bytes' ;;
+	portalmem_caching_name,*)
+		echo 0 '0 default?1 cached?2 wc?3 uc?4 unknown' ;;
+	portalmem_device_get_backend,memfd)
+		echo 0 'buffers can be shared with processes only' ;;
+	portalmem_device_get_backend,*)
+		echo 0 'buffers can be shared with devices' ;;
+	portalmem_device_get_path,memfd)
+		echo 0 'allocating from memory files' ;;
+	portalmem_device_get_path,*)
+		echo 0 'allocating from /dev/portalmem' ;;
+	portalmem_device_open,memfd)
+		echo 0 'backend memfd, path ""' ;;
+	portalmem_device_open,*)
+		echo 0 'backend portalmem, path "/dev/portalmem"' ;;
+	portalmem_device_ref,*)
+		echo 0 "display uses $PORTALMEM_BACKEND" ;;
+	portalmem_device_unref,*)
+		echo 0 '65536 bytes' ;;
+	portalmem_drm_*,memfd)
+		echo 1 '*/no-such-node: No such file or directory' ;;
+	portalmem_drm_close_handle,*)
+		echo 0 'one handle, closed once' ;;
+	portalmem_drm_export,*)
+		echo 0 '1228800 bytes of the DRM device' ;;
+	portalmem_drm_import,*)
+		echo 0 'GEM handle [1-9]*' ;;
+	portalmem_error_message,*)
+		echo 1 '*/no-such-node*?errno 2: No such file or directory' ;;
+	portalmem_version,*)
+		echo 0 "libportalmem $version" ;;
+	*)
+		echo 'no expectation is written down for this page' ;;
+	esac
+}
+
+does_as_expected()
+{
+	# shellcheck disable=SC2254 # it is a pattern
+	case "$status $(cat "$work/.out" "$work/.err")" in
+	$(expected "$1")) return 0 ;;
+	esac
+	echo "# expected: $(expected "$1")"
+	return 1
+}
+
+check_run()
+{
+	# shellcheck disable=SC2046 # one argument or none
+	run timeout 60 "$programs/$1" $(argument "$1")
+	check "the example of $1 does what it says" does_as_expected "$1"
+}
+
+# check_program FILE NAME: its program compiles and runs. In a guest, where
+# compiling takes long, one that is there already is used.
+check_program()
+{
+	program=$programs/$2
+	if [ "$PORTALMEM_BACKEND" != memfd ] && [ -x "$program" ]; then
+		check_run "$2"
+		return
+	fi
+	program_text "$1" > "$program.c"
+	if uses_drm "$program.c" && [ ! -e "$drm" ]; then
+		skip "the example of $2 compiles" 'built without libportalmem-drm'
+		return
+	fi
+	rm -f "$program"
+	run compile "$program"
+	check "the example of $2 compiles" status_is 0
+	if [ "$status" -eq 0 ]; then
+		check_run "$2"
+	fi
+}
+
+# run_script N: the Nth example of portalmem(1), in a folder of its own.
+run_script()
+{
+	mkdir "$work/$1"
+	extract "$top_srcdir/man/portalmem.1" "$1" > "$work/$1.sh"
+	(cd "$work/$1" &&
+		PATH=$top_builddir/utils:$PATH timeout 120 sh -eu "../$1.sh")
+}
+
+LC_ALL=C
+export LC_ALL
+version=$(sed -n 's/^#define PACKAGE_VERSION "\(.*\)"/\1/p' \
+	"$top_builddir/config.h")
+mkdir -p "$programs"
+if [ "$PORTALMEM_BACKEND" != memfd ]; then
+	modprobe vgem
+fi
+
+check_program "$top_srcdir/README.md" README
+for page in "$top_srcdir"/man/*.[347]; do
+	name=$(basename "$page" .3)
+	case $name in
+	*.[47]) grep -q 'int main(' "$page" || continue ;;
+	esac
+	check_program "$page" "$name"
+done
+
+scripts=$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' \
+	"$top_srcdir/man/portalmem.1" | grep -c '^\.Bd -literal')
+for number in $(seq "$scripts"); do
+	run run_script "$number"
+	check "example $number of portalmem.1 works" status_is 0
+done
+tap_end

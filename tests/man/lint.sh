@@ -1,0 +1,149 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The manual pages are clean, complete and installed, and they agree with the
+# headers and with what the command says of itself.
+# shellcheck disable=SC2317 # functions are called through run and check
+set -eu
+
+# shellcheck source=tests/lib/tap.sh
+. "${top_srcdir:?}/tests/lib/tap.sh"
+
+man=$top_srcdir/man
+portalmem=$top_builddir/utils/portalmem
+
+have()
+{
+	command -v "$1" > /dev/null 2>&1
+}
+
+# "FUNCTION ERRNO..." for each function that a header declares, the errors
+# being those that its comment names.
+functions()
+{
+	awk '
+	/^\/\*\*/ { comment = ""; inside = 1 }
+	inside { comment = comment " " $0 }
+	/\*\// { inside = 0; next }
+	!inside && match($0, /portalmem_[a-z_]+\(/) {
+		line = substr($0, RSTART, RLENGTH - 1)
+		while (match(comment, /-E[A-Z0-9]+/)) {
+			line = line " " substr(comment, RSTART + 1, RLENGTH - 1)
+			comment = substr(comment, RSTART + RLENGTH)
+		}
+		print line
+		comment = ""
+	}' "$1"
+}
+
+# Complaints of mandoc; whether other packages' pages are here is not of
+# interest, and those of this one are looked for below.
+mandoc_complaints()
+{
+	mandoc -T lint -W style "$1" 2>&1 |
+		grep -v -e 'referenced manual not found' \
+			-e 'outdated mandoc.db' || :
+}
+
+check_form()
+{
+	if have mandoc; then
+		run mandoc_complaints "$1"
+		check "$2 is clean to mandoc" out_empty
+	else
+		skip "$2 is clean to mandoc" 'mandoc is missing'
+	fi
+	if have groff; then
+		run groff -ww -mandoc -z "$1"
+		check "$2 is clean to groff" err_empty
+	else
+		skip "$2 is clean to groff" 'groff is missing'
+	fi
+}
+
+# Whether the pages of portalmem that a page refers to are there.
+missing_references()
+{
+	awk '$1 == ".Xr" && $2 ~ /portalmem/ { print $2 "." $3 }' "$1" |
+		sort -u | while read -r page; do
+			[ -e "$man/$page" ] || echo "$page"
+		done
+}
+
+# missing_errors FUNCTION ERRNO...: those that its page does not explain.
+missing_errors()
+{
+	page=$man/$1.3
+	shift
+	for error; do
+		grep -q "^\.It Bq Er $error\$" "$page" || echo "$error"
+	done
+}
+
+check_function()
+{
+	run grep "^\.Fo $1\$" "$man/$1.3"
+	check "$1() has a page" status_is 0
+	run missing_errors "$@"
+	check "the page of $1() has each error of the header" out_empty
+}
+
+# The subcommands as the command lists them.
+subcommands()
+{
+	"$portalmem" help |
+		awk '/^Subcommands:/ { inside = 1; next } !NF { inside = 0 }
+			inside { print $1 }'
+}
+
+# missing_options ARGUMENT...: the long options that this command line's output
+# names and portalmem(1) does not explain.
+missing_options()
+{
+	"$portalmem" "$@" | grep -o -e '--[a-z][a-z-]*' | sort -u |
+		while read -r option; do
+			grep -q "^\.It.*Fl -${option#--}\\( \\|\$\\)" \
+				"$man/portalmem.1" || echo "$option"
+		done
+}
+
+for page in "$man"/*.[1-9]; do
+	name=$(basename "$page")
+	check_form "$page" "$name"
+	run missing_references "$page"
+	check "$name refers to pages that are there" out_empty
+	run grep -w "man/$name" "$man/Makemodule.am"
+	check "$name is installed" status_is 0
+done
+
+for header in portalmem.h portalmem-drm.h; do
+	run functions "$top_srcdir/include/$header"
+	list=$(cat "$work/.out")
+	check "functions are found in $header" test -n "$list"
+	while read -r line; do
+		# shellcheck disable=SC2086 # a function and its errors
+		check_function $line
+	done << EOF
+$list
+EOF
+done
+
+requests=$(sed -n 's/^#define \(PORTALMEM_IOC_[A-Z_]*\) *\\*$/\1/p' \
+	"$top_srcdir/include/uapi/linux/portalmem.h")
+for request in ${requests:?}; do
+	run grep "^\.It Dv $request " "$man/portalmem.4"
+	check "portalmem.4 explains $request" status_is 0
+done
+
+run subcommands
+list=$(cat "$work/.out")
+for subcommand in ${list:?}; do
+	run grep "^\.It Cm $subcommand\$" "$man/portalmem.1"
+	check "portalmem.1 explains $subcommand" status_is 0
+	run missing_options help "$subcommand"
+	check "portalmem.1 has each option that help $subcommand names" \
+		out_empty
+done
+run missing_options help
+check 'portalmem.1 has each option that help names' out_empty
+tap_end

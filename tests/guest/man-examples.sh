@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# timeout: 300
+#
+# The example programs of the manual pages and of the README, on the module and
+# on vgem. They are compiled here, with what make check has left.
+modprobe vgem || exit 1
+exec sh "$PORTALMEM_SRCDIR/tests/man/examples.sh"

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* When memory goes back, and when the module can. */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+#define KILLS 1000
+
+static int unload(void)
+{
+	return (int)syscall(SYS_delete_module, "portalmem", O_NONBLOCK);
+}
+
+static void load(void)
+{
+	const char *build = getenv("PORTALMEM_BUILDDIR");
+	struct utsname system;
+	char path[PATH_MAX];
+	int fd;
+
+	ck_assert_msg(build != NULL, "PORTALMEM_BUILDDIR is not set");
+	ck_assert_int_eq(uname(&system), 0);
+	snprintf(path, sizeof(path), "%s/kmod/%s/portalmem.ko", build,
+		 system.release);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
+	ck_assert_msg(!syscall(SYS_finit_module, fd, "", 0), "loading: %s",
+		      strerror(errno));
+	close(fd);
+}
+
+static void assert_unload_is_refused(void)
+{
+	errno = 0;
+	ck_assert_int_eq(unload(), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+START_TEST(unload_is_refused_while_anything_lives_and_clean_after)
+{
+	int node = guest_open(GUEST_NODE);
+	int fd;
+	char *map;
+
+	assert_unload_is_refused();
+	fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
+	close(node);
+	assert_unload_is_refused();
+	map = guest_map(fd, MIB(1));
+	close(fd);
+	/* The mapping alone holds the buffer, and it the module. */
+	assert_unload_is_refused();
+	map[0] = 1;
+	munmap(map, MIB(1));
+
+	ck_assert_msg(!unload(), "%s", strerror(errno));
+	for (const char *const *path = guest_nodes; *path; path++)
+		ck_assert_int_ne(access(*path, F_OK), 0);
+	load();
+	close(guest_alloc(MIB(1), PORTALMEM_WC));
+}
+END_TEST
+
+START_TEST(closing_gives_all_memory_back)
+{
+	static const uint32_t modes[] = {PORTALMEM_CACHED, PORTALMEM_WC,
+					 PORTALMEM_UC};
+	long before, after;
+
+	close(guest_alloc(MIB(256), modes[_i]));
+	before = guest_free_kib();
+	for (int round = 0; round < 8; round++) {
+		int fd = guest_alloc(MIB(256), modes[_i]);
+		char *map = guest_map(fd, MIB(256));
+
+		memset(map, 1, MIB(256));
+		munmap(map, MIB(256));
+		close(fd);
+	}
+	after = guest_free_kib();
+	printf("# free: %ld KiB before, %ld KiB after 2 GiB in turn\n", before,
+	       after);
+	ck_assert_int_le(before - after, 2048);
+}
+END_TEST
+
+/* A child that is busy with buffers until it is killed. */
+static void churn(unsigned int seed)
+{
+	for (;;) {
+		uint32_t caching = 1 + seed % 3;
+		size_t size = KIB(4) << (seed % 11);
+		int fd = guest_alloc(size, caching);
+		char *map = guest_map(fd, size);
+
+		memset(map, (int)seed, size);
+		if (seed % 5)
+			munmap(map, size);
+		if (seed % 3)
+			close(fd);
+		seed = seed * 1103515245u + 12345u;
+	}
+}
+
+static void kill_some(unsigned int count, unsigned int seed)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		pid_t child = fork();
+		int status;
+
+		ck_assert_int_ge(child, 0);
+		if (!child)
+			churn(seed + i);
+		usleep((useconds_t)(i % 16) * 1000);
+		ck_assert_int_eq(kill(child, SIGKILL), 0);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		/* It died of the signal and of nothing before it. */
+		ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+}
+
+START_TEST(memory_is_at_its_baseline_after_1000_kills)
+{
+	unsigned int buffers = guest_count_buffers();
+	long before, after;
+
+	/* The kernel's own tables grow to their working size first. */
+	kill_some(100, 1);
+	before = guest_free_kib();
+	kill_some(KILLS, 1000);
+	after = guest_free_kib();
+	printf("# free: %ld KiB before, %ld KiB after %d kills\n", before,
+	       after, KILLS);
+	ck_assert_int_le(before - after, 2048);
+	ck_assert_uint_eq(guest_count_buffers(), buffers);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("lifetime");
+	TCase *tcase = guest_tcase("lifetime");
+
+	tcase_set_timeout(tcase, 600);
+	tcase_add_test(tcase,
+		       unload_is_refused_while_anything_lives_and_clean_after);
+	tcase_add_loop_test(tcase, closing_gives_all_memory_back, 0, 3);
+	tcase_add_test(tcase, memory_is_at_its_baseline_after_1000_kills);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+PMTEST_MAIN(suite)

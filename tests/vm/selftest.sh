@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# usage: selftest.sh --build-dir DIR
+#
+# The guest harness's own tests: tests/vm/run must never turn a failure into a
+# pass. On the host; prints TAP. Guests run two at a time, which must work too.
+#
+# What is in single quotes here is for the guest's shell.
+# shellcheck disable=SC2016
+set -u -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$here/lib.sh"
+if [ $# != 2 ] || [ "$1" != --build-dir ]; then
+	die 2 'usage: selftest.sh --build-dir DIR'
+fi
+build_dir=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+count=0 failures=0
+
+# Start a guest as NAME in the background; its output and status go to files.
+start() {
+	local name=$1
+	shift
+	(
+		"$here/run" --build-dir "$build_dir" "$@" >"$work/$name.out" 2>"$work/$name.err"
+		echo $? >"$work/$name.status"
+	) &
+}
+
+# check WHAT COMMAND...: a test that passes when COMMAND succeeds.
+check() {
+	local what=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $what"
+	else
+		failures=$((failures + 1))
+		echo "not ok $count - $what"
+		echo "# false: ${*//$'\n'/ }"
+	fi
+}
+
+status_is() {
+	local status
+	status=$(cat "$work/$1.status")
+	[ "$status" = "$2" ] || {
+		echo "# status $status"
+		sed 's/^/# /' "$work/$1.err"
+		false
+	}
+}
+
+says() {
+	grep -q -e "$2" "$work/$1.err"
+}
+
+test_output_and_files() {
+	local expected
+	printf 'content\n' >"$work/a file"
+	# Each argument and nothing else between the brackets.
+	start output --no-module --file "$work/a file:/opt/place/a file" \
+		-- bash -c 'cat "/opt/place/a file"; printf "[%s]" "$@"; echo oops >&2; exit 3' - \
+		'two words' "it's" '"$HOME"' $'new\nline' '' '*' 'back\slash'
+	start high --no-module -- sh -c 'exit 255'
+	wait
+	expected=$(printf 'content\n'
+		printf '[%s]' 'two words' "it's" '"$HOME"' $'new\nline' '' '*' 'back\slash')
+	check "the command's status passes through" status_is output 3
+	check 'status 255 passes through' status_is high 255
+	check 'stdout is exact: a file delivered, arguments of any form unchanged' \
+		test "$(cat "$work/output.out")" = "$expected"
+	check "the command's stderr comes on stderr" grep -q -x oops "$work/output.err"
+	check 'stdout holds nothing else' test ! -s "$work/high.out"
+}
+
+test_signal_and_environment() {
+	start signal --no-module -- sh -c 'kill -TERM $$'
+	start whole -- bash -c '
+		test -d /sys/module/portalmem && test -e "$PORTALMEM_MODULE" &&
+		test "$PORTALMEM_KERNEL" = "$(uname -r)" && test -d "$PORTALMEM_SRCDIR" &&
+		test -d "$PORTALMEM_BUILDDIR" && test "$(id -u)" = 0 &&
+		test -w /sys/fs/cgroup/cgroup.procs && test -d /sys/kernel/debug/dma_buf &&
+		head -c 3000000 /dev/zero'
+	wait
+	check 'a command ended by signal 15 gives 143' status_is signal 143
+	check 'the module is loaded and the environment is as documented' status_is whole 0
+	check 'a large output arrives whole' test "$(wc -c <"$work/whole.out")" = 3000000
+	check 'the kernel log comes on stderr' says whole 'loading out-of-tree module'
+}
+
+test_dying_kernels() {
+	start panic --no-module -- sh -c 'echo c >/proc/sysrq-trigger; sleep 60'
+	start power --no-module -- sh -c 'busybox poweroff -f; sleep 60'
+	wait
+	check 'a panic is a failure' status_is panic 125
+	check 'a panic is called so' says panic 'Kernel panic'
+	check 'a guest that ends without a status is a failure' status_is power 125
+}
+
+test_time_limit() {
+	start hang --no-module --timeout 12 -- sleep 1000
+	start warning --no-module -- sh -c \
+		'echo "WARNING: CPU: 0 PID: 1 at nowhere.c:1 nothing+0x0/0x1" >/dev/kmsg'
+	wait
+	check 'a hang is ended by the time limit with status 124' status_is hang 124
+	check 'a hang is called so' says hang 'took longer than 12 s'
+	check 'a kernel warning fails a command that says 0' status_is warning 125
+	check 'the warning is shown' says warning 'at nowhere.c:1'
+}
+
+# A process that outlives the command and holds a udmabuf.
+readonly hold_udmabuf='
+	modprobe udmabuf
+	"$PORTALMEM_BUILDDIR/tests/vm/hold-udmabuf" &
+	while [ "$(sed -n "s/^Total \([0-9]*\).*/\1/p" /sys/kernel/debug/dma_buf/bufinfo)" = 0 ]; do
+		sleep 0.1
+	done'
+
+test_leftovers() {
+	start leftover --no-module -- bash -c "$hold_udmabuf"
+	start talkative --no-module -- bash -c \
+		'echo "Spectre V2 : WARNING: only talks of one" >/dev/kmsg; sleep 1000 & exit 0'
+	wait
+	check 'a dma-buf left behind fails the run' status_is leftover 125
+	check 'the dma-buf left behind is reported' says leftover '1 dma-buf(s) left behind'
+	check 'a background process does not keep the run from ending' status_is talkative 0
+}
+
+test_usage() {
+	start nothing --no-module
+	start missing -- true --not-ours
+	start unknown --no-such-option -- true
+	start file --no-module --file "$work/is not there" -- true
+	start notfound --no-module -- /no/such/command
+	wait
+	check 'no command is a usage failure' status_is nothing 125
+	check "options after -- are the command's" status_is missing 0
+	check 'an unknown option is refused' says unknown 'unknown option --no-such-option'
+	check 'a file that is not there is refused' says file 'there is no file'
+	check 'a command that is not there gives 127' status_is notfound 127
+}
+
+test_output_and_files
+test_signal_and_environment
+test_dying_kernels
+test_time_limit
+test_leftovers
+test_usage
+echo "1..$count"
+[ "$failures" = 0 ]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A buffer: the pages of a heap, and the dma-buf that holds them. */
 #include <linux/err.h>
+#include <linux/pfn.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -139,4 +140,28 @@ void portalmem_buffer_describe(struct dma_buf *dmabuf,
 	spin_lock(&dmabuf->name_lock);
 	strscpy_pad(info->name, dmabuf->name ?: "", sizeof(info->name));
 	spin_unlock(&dmabuf->name_lock);
+}
+
+/**
+ * portalmem_buffer_segment - one entry of the translation table
+ * @buffer: the buffer
+ * @index: which segment, less than @buffer->table.count
+ * @with_address: whether the caller may know physical addresses
+ *
+ * Return: the entry as user space sees it.
+ */
+struct portalmem_ioc_segment
+portalmem_buffer_segment(const struct portalmem_buffer *buffer,
+			 unsigned int index, bool with_address)
+{
+	const struct portalmem_segment *segment =
+		&buffer->table.segments[index];
+	struct portalmem_ioc_segment entry = {
+		.offset = (u64)segment->start << PAGE_SHIFT,
+		.length = (u64)portalmem_segment_npages(segment) << PAGE_SHIFT,
+	};
+
+	if (with_address)
+		entry.physical = PFN_PHYS(segment->pfn);
+	return entry;
 }

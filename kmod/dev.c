@@ -6,11 +6,14 @@
  * protocol: ours, and the allocation ioctl of the kernel's DMA heaps, so that
  * programs written for those work unchanged.
  */
+#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -235,6 +238,62 @@ static long ioc_info(void __user *arg, size_t usize)
 	return copy_out(arg, usize, &info, sizeof(info));
 }
 
+/* A physical address is worth something to an attacker. */
+static bool may_see_addresses(void)
+{
+	return capable(CAP_SYS_RAWIO) &&
+	       !security_locked_down(LOCKDOWN_DEV_MEM);
+}
+
+static int copy_segments(const struct portalmem_buffer *buffer,
+			 struct portalmem_ioc_segments *segments)
+{
+	struct portalmem_ioc_segment __user *to =
+		u64_to_user_ptr(segments->segments);
+	bool with_address = may_see_addresses();
+	u32 i, count = 0;
+
+	segments->total = buffer->table.count;
+	if (segments->first < segments->total)
+		count = min(segments->count,
+			    segments->total - segments->first);
+	segments->count = count;
+	for (i = 0; i < count; i++) {
+		struct portalmem_ioc_segment entry;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		entry = portalmem_buffer_segment(buffer, segments->first + i,
+						 with_address);
+		if (copy_to_user(&to[i], &entry, sizeof(entry)))
+			return -EFAULT;
+		cond_resched();
+	}
+	return 0;
+}
+
+static long ioc_segments(void __user *arg, size_t usize)
+{
+	struct portalmem_ioc_segments segments;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (usize < offsetofend(struct portalmem_ioc_segments, total))
+		return -EINVAL;
+	ret = copy_struct_from_user(&segments, sizeof(segments), arg, usize);
+	if (ret)
+		return ret;
+	if (segments.flags || segments.total || segments.pad)
+		return -EINVAL;
+
+	dmabuf = get_own(segments.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = copy_segments(dmabuf->priv, &segments);
+	dma_buf_put(dmabuf);
+	return ret ?: copy_out(arg, usize, &segments, sizeof(segments));
+}
+
 static enum dma_data_direction sync_direction(u32 flags)
 {
 	switch (flags & DMA_BUF_SYNC_RW) {
@@ -315,6 +374,8 @@ static long portalmem_ioctl(struct file *file, unsigned int cmd,
 		return ioc_info(user, usize);
 	case WITHOUT_SIZE(PORTALMEM_IOC_SYNC):
 		return ioc_sync(user, usize);
+	case WITHOUT_SIZE(PORTALMEM_IOC_SEGMENTS):
+		return ioc_segments(user, usize);
 	case WITHOUT_SIZE(DMA_HEAP_IOCTL_ALLOC):
 		return ioc_heap_alloc(node_of(file), user, usize);
 	default:

@@ -174,6 +174,9 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 struct portalmem_buffer *portalmem_buffer_of(struct dma_buf *dmabuf);
 void portalmem_buffer_describe(struct dma_buf *dmabuf,
 			       struct portalmem_ioc_info *info);
+struct portalmem_ioc_segment
+portalmem_buffer_segment(const struct portalmem_buffer *buffer,
+			 unsigned int index, bool with_address);
 void portalmem_buffer_destroy(struct portalmem_buffer *buffer);
 
 static inline u64 portalmem_buffer_size(const struct portalmem_buffer *buffer)

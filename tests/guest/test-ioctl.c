@@ -181,8 +181,9 @@ END_TEST
 START_TEST(ioctls_with_a_bad_address_are_efault)
 {
 	static const unsigned int cmds[] = {
-		PORTALMEM_IOC_VERSION, PORTALMEM_IOC_ALLOC, PORTALMEM_IOC_INFO,
-		PORTALMEM_IOC_SYNC, DMA_HEAP_IOCTL_ALLOC};
+		PORTALMEM_IOC_VERSION,	PORTALMEM_IOC_ALLOC,
+		PORTALMEM_IOC_INFO,	PORTALMEM_IOC_SYNC,
+		PORTALMEM_IOC_SEGMENTS, DMA_HEAP_IOCTL_ALLOC};
 	int node = guest_open(GUEST_NODE);
 
 	for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++) {
@@ -236,7 +237,7 @@ START_TEST(version_tells_abi_and_features_and_clears_what_it_does_not_know)
 }
 END_TEST
 
-/* Descriptors that are no portalmem buffer, and what INFO and SYNC say. */
+/* Descriptors that are no portalmem buffer, and what is said of them. */
 static int bad_fd(int which, int *error)
 {
 	switch (which) {
@@ -258,11 +259,12 @@ static int bad_fd(int which, int *error)
 	}
 }
 
-START_TEST(info_and_sync_refuse_descriptors_that_are_no_dma_buf)
+START_TEST(descriptors_that_are_no_dma_buf_are_refused)
 {
 	int error, fd = bad_fd(_i, &error);
 	struct portalmem_ioc_info info = {.fd = fd};
 	struct portalmem_ioc_sync sync = {.fd = fd, .flags = DMA_BUF_SYNC_RW};
+	struct portalmem_ioc_segments segments = {.fd = fd};
 	int node = guest_open(GUEST_NODE);
 
 	errno = 0;
@@ -270,6 +272,9 @@ START_TEST(info_and_sync_refuse_descriptors_that_are_no_dma_buf)
 	ck_assert_int_eq(errno, error);
 	errno = 0;
 	ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_SYNC, &sync), -1);
+	ck_assert_int_eq(errno, error);
+	errno = 0;
+	ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_SEGMENTS, &segments), -1);
 	ck_assert_int_eq(errno, error);
 }
 END_TEST
@@ -413,9 +418,8 @@ static Suite *suite(void)
 	tcase_add_test(
 		tcase,
 		version_tells_abi_and_features_and_clears_what_it_does_not_know);
-	tcase_add_loop_test(
-		tcase, info_and_sync_refuse_descriptors_that_are_no_dma_buf, 0,
-		5);
+	tcase_add_loop_test(tcase, descriptors_that_are_no_dma_buf_are_refused,
+			    0, 5);
 	tcase_add_test(tcase, info_refuses_unknown_flags_and_dirty_padding);
 	tcase_add_loop_test(tcase, sync_checks_every_field, 0,
 			    sizeof(syncs) / sizeof(syncs[0]));

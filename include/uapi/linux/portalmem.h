@@ -141,6 +141,41 @@ struct portalmem_ioc_sync {
 	__u32 pad;
 };
 
+/**
+ * struct portalmem_ioc_segment - one physically contiguous run of a buffer
+ * @offset: its first byte within the buffer
+ * @length: bytes
+ * @physical: physical address for callers with CAP_SYS_RAWIO, unless the kernel
+ *	is locked down; else zero. It is not a DMA address: a device may see the
+ *	memory elsewhere
+ */
+struct portalmem_ioc_segment {
+	__u64 offset;
+	__u64 length;
+	__u64 physical;
+};
+
+/**
+ * struct portalmem_ioc_segments - the translation table of a buffer
+ * @flags: in: zero, no flag is defined yet
+ * @fd: in: a dma-buf file descriptor that portalmem exported
+ * @segments: in: user address of an array of struct portalmem_ioc_segment
+ * @first: in: index of the first segment wanted
+ * @count: in: entries in the array; out: how many were written, fewer when the
+ *	table ends before
+ * @total: out: segments of the buffer, whatever @count is; zero on entry
+ * @pad: zero
+ */
+struct portalmem_ioc_segments {
+	__u32 flags;
+	__s32 fd;
+	__u64 segments;
+	__u32 first;
+	__u32 count;
+	__u32 total;
+	__u32 pad;
+};
+
 #define PORTALMEM_IOC_VERSION \
 	_IOR(PORTALMEM_IOC_MAGIC, 0x00, struct portalmem_ioc_version)
 #define PORTALMEM_IOC_ALLOC \
@@ -149,5 +184,7 @@ struct portalmem_ioc_sync {
 	_IOWR(PORTALMEM_IOC_MAGIC, 0x02, struct portalmem_ioc_info)
 #define PORTALMEM_IOC_SYNC \
 	_IOW(PORTALMEM_IOC_MAGIC, 0x03, struct portalmem_ioc_sync)
+#define PORTALMEM_IOC_SEGMENTS \
+	_IOWR(PORTALMEM_IOC_MAGIC, 0x04, struct portalmem_ioc_segments)
 
 #endif /* _UAPI_LINUX_PORTALMEM_H */

@@ -76,6 +76,13 @@ struct portalmem_range {
 	uint64_t length;
 };
 
+/** One physically contiguous run of a buffer. Since 0.1. */
+struct portalmem_segment {
+	uint64_t offset;   /**< its first byte within the buffer */
+	uint64_t length;   /**< bytes */
+	uint64_t physical; /**< physical address; 0: not for this process */
+};
+
 /**
  * What to allocate. Start from PORTALMEM_ALLOC_OPTIONS_INIT, so that programs
  * built today keep their meaning when fields are added. Since 0.1.
@@ -306,6 +313,27 @@ int portalmem_buffer_sync(struct portalmem_buffer *buffer, unsigned int flags,
  */
 int portalmem_buffer_get_info(struct portalmem_buffer *buffer,
 			      struct portalmem_info *info);
+
+/**
+ * Read a buffer's translation table: the physically contiguous runs that it is
+ * made of, in order.
+ *
+ * Physical addresses are given to processes with CAP_SYS_RAWIO, unless the
+ * kernel is locked down. They are not DMA addresses.
+ *
+ * @param first index of the first segment wanted
+ * @param segments where they go, or NULL with count 0
+ * @param count room for that many
+ * @param totalp how many the buffer has in all, or NULL
+ * @return how many were written, fewer than count when the table ends before;
+ *         -EINVAL for NULL; -EOPNOTSUPP when nobody knows the buffer's
+ *         segments: it is foreign, or no portalmem node was given for it;
+ *         -EINTR when killed; errors of the kernel.
+ * Since 0.1.
+ */
+int portalmem_buffer_get_segments(struct portalmem_buffer *buffer, size_t first,
+				  struct portalmem_segment *segments,
+				  size_t count, size_t *totalp);
 
 /**
  * Name a buffer for inspection; other processes see it too.

@@ -15,12 +15,22 @@ _Static_assert((int)PORTALMEM_CACHING_UC == PORTALMEM_UC, "");
 _Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_NAME_LEN, "");
 _Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_HEAP_NAME_LEN, "");
 
-/* The caller's ranges go to the kernel as they are. */
+/* The caller's ranges and segments are the kernel's as they are. */
 _Static_assert(sizeof(struct portalmem_range) ==
 		       sizeof(struct portalmem_ioc_range),
 	       "");
 _Static_assert(offsetof(struct portalmem_range, length) ==
 		       offsetof(struct portalmem_ioc_range, length),
+	       "");
+
+_Static_assert(sizeof(struct portalmem_segment) ==
+		       sizeof(struct portalmem_ioc_segment),
+	       "");
+_Static_assert(offsetof(struct portalmem_segment, length) ==
+		       offsetof(struct portalmem_ioc_segment, length),
+	       "");
+_Static_assert(offsetof(struct portalmem_segment, physical) ==
+		       offsetof(struct portalmem_ioc_segment, physical),
 	       "");
 
 static enum portalmem_caching caching_from_uapi(uint32_t caching)
@@ -84,6 +94,25 @@ int pm_portalmem_info(const struct portalmem_device *device, int fd,
 	info->pid = ioc.pid;
 	pm_copy_name(info->heap, ioc.heap, sizeof(ioc.heap));
 	pm_copy_name(info->name, ioc.name, sizeof(ioc.name));
+	return 0;
+}
+
+int pm_portalmem_segments(const struct portalmem_device *device, int fd,
+			  uint32_t first, struct portalmem_segment *segments,
+			  uint32_t *count, uint32_t *total)
+{
+	struct portalmem_ioc_segments ioc = {
+		.fd = fd,
+		.segments = (uintptr_t)segments,
+		.first = first,
+		.count = *count,
+	};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_SEGMENTS, &ioc);
+
+	if (ret)
+		return ret;
+	*count = ioc.count;
+	*total = ioc.total;
 	return 0;
 }
 

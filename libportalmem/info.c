@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -56,6 +57,36 @@ PM_EXPORT int portalmem_buffer_get_info(struct portalmem_buffer *buffer,
 	found.inode = st.st_ino;
 	*info = found;
 	return 0;
+}
+
+PM_EXPORT int portalmem_buffer_get_segments(struct portalmem_buffer *buffer,
+					    size_t first,
+					    struct portalmem_segment *segments,
+					    size_t count, size_t *totalp)
+{
+	/* What is returned must fit, and a table is never that long. */
+	uint32_t got = count < INT_MAX ? (uint32_t)count : INT_MAX;
+	uint32_t from = first < UINT32_MAX ? (uint32_t)first : UINT32_MAX;
+	uint32_t total;
+	int ret;
+
+	if (!buffer || (count && !segments))
+		return pm_refuse(-EINVAL, "cannot read a buffer's segments: no "
+					  "buffer or no place for the result "
+					  "was given (NULL)");
+	if (!pm_buffer_is_known(buffer))
+		return pm_refuse(-EOPNOTSUPP,
+				 "cannot read a buffer's segments: the "
+				 "portalmem module does not know it; allocate "
+				 "it from the module, and import it with a "
+				 "node of the module");
+	ret = pm_portalmem_segments(buffer->device, buffer->fd, from, segments,
+				    &got, &total);
+	if (ret)
+		return pm_fail(ret, NULL, "cannot read a buffer's segments");
+	if (totalp)
+		*totalp = total;
+	return (int)got;
 }
 
 PM_EXPORT int portalmem_buffer_set_name(struct portalmem_buffer *buffer,

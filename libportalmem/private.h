@@ -168,6 +168,11 @@ void pm_buffer_unmap_all(struct portalmem_buffer *buffer);
 int pm_portalmem_info(const struct portalmem_device *device, int fd,
 		      struct portalmem_info *info);
 
+/* Read *COUNT segments from FIRST on; *COUNT becomes how many there were. */
+int pm_portalmem_segments(const struct portalmem_device *device, int fd,
+			  uint32_t first, struct portalmem_segment *segments,
+			  uint32_t *count, uint32_t *total);
+
 /* FLAGS are DMA_BUF_SYNC_*. */
 int pm_portalmem_sync(const struct portalmem_device *device, int fd,
 		      unsigned int flags, const struct portalmem_range *ranges,

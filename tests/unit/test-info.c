@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/portalmem.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -331,6 +332,134 @@ START_TEST(naming_a_memfd_is_eopnotsupp)
 }
 END_TEST
 
+static struct mock_call ask_segments(const struct portalmem_ioc_segments *in,
+				     const struct portalmem_ioc_segments *out,
+				     int error)
+{
+	return (struct mock_call){
+		.request = PORTALMEM_IOC_SEGMENTS,
+		.on = MOCK_NODE,
+		.in = in,
+		.in_size = sizeof(*in),
+		.in_fd_at = MOCK_AT(struct portalmem_ioc_segments, fd),
+		.in_fd_is = MOCK_BUFFER,
+		.out = out,
+		.error = error,
+	};
+}
+
+START_TEST(segments_are_counted_without_being_read)
+{
+	static const struct portalmem_ioc_segments in = {0};
+	static const struct portalmem_ioc_segments out = {.total = 7};
+	struct portalmem_buffer *buffer = known_buffer();
+	struct mock_call calls[] = {ask_segments(&in, &out, 0)};
+	size_t total = 99;
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_get_segments(buffer, 0, NULL, 0, &total), 0);
+	ck_assert_uint_eq(total, 7);
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+/* More than the kernel can be asked for is more than there can be. */
+static const struct {
+	size_t first, count;
+	uint32_t asked_first, asked_count;
+} parts[] = {
+	{0, 1, 0, 1},
+	{3, 2, 3, 2},
+	{SIZE_MAX, 1, UINT32_MAX, 1},
+	{1, SIZE_MAX, 1, INT32_MAX},
+};
+
+START_TEST(segments_are_asked_for_in_parts)
+{
+	struct portalmem_segment segments[2];
+	struct portalmem_ioc_segments in = {
+		.segments = (uintptr_t)segments,
+		.first = parts[_i].asked_first,
+		.count = parts[_i].asked_count,
+	};
+	struct portalmem_ioc_segments out = in;
+	struct portalmem_buffer *buffer = known_buffer();
+	struct mock_call calls[] = {ask_segments(&in, &out, 0)};
+
+	out.count = 1;
+	out.total = 4;
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_buffer_get_segments(buffer, parts[_i].first,
+						       segments,
+						       parts[_i].count, NULL),
+			 1);
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+static const int segment_errors[] = {EFAULT, EXDEV, EINVAL};
+
+START_TEST(error_of_the_node_is_passed_on_for_segments)
+{
+	static const struct portalmem_ioc_segments in = {0};
+	struct portalmem_buffer *buffer = known_buffer();
+	struct mock_call calls[] = {
+		ask_segments(&in, NULL, segment_errors[_i])};
+	size_t total = 99;
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_get_segments(buffer, 0, NULL, 0, &total),
+		-segment_errors[_i]);
+	ck_assert_uint_eq(total, 99);
+	ck_assert_str_ne(portalmem_error_message(), "");
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(segments_that_nobody_knows_are_eopnotsupp)
+{
+	struct portalmem_device *memfd = unit_open_memfd();
+	struct portalmem_buffer *buffers[2];
+	int foreign = mock_new_dmabuf(PAGE);
+	size_t total = 99;
+
+	ck_assert_int_eq(portalmem_buffer_alloc(memfd, PAGE, NULL, &buffers[0]),
+			 0);
+	ck_assert_int_eq(portalmem_buffer_import(NULL, foreign, &buffers[1]),
+			 0);
+	mock_expect(NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(portalmem_buffer_get_segments(buffers[i], 0,
+							       NULL, 0, &total),
+				 -EOPNOTSUPP);
+		portalmem_buffer_unref(buffers[i]);
+	}
+	ck_assert_uint_eq(total, 99);
+	close(foreign);
+	portalmem_device_unref(memfd);
+}
+END_TEST
+
+START_TEST(segments_to_or_of_null_are_einval)
+{
+	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_segment segment;
+
+	ck_assert_int_eq(
+		portalmem_buffer_get_segments(NULL, 0, &segment, 1, NULL),
+		-EINVAL);
+	ck_assert_int_eq(
+		portalmem_buffer_get_segments(buffer, 0, NULL, 1, NULL),
+		-EINVAL);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
 static Suite *info_suite(void)
 {
 	TCase *tc;
@@ -347,6 +476,13 @@ static Suite *info_suite(void)
 	tcase_add_loop_test(tc, info_that_was_not_initialized_is_einval, 0,
 			    COUNT(bad_sizes));
 	tcase_add_test(tc, null_arguments_are_einval);
+	tcase_add_test(tc, segments_are_counted_without_being_read);
+	tcase_add_loop_test(tc, segments_are_asked_for_in_parts, 0,
+			    COUNT(parts));
+	tcase_add_loop_test(tc, error_of_the_node_is_passed_on_for_segments, 0,
+			    COUNT(segment_errors));
+	tcase_add_test(tc, segments_that_nobody_knows_are_eopnotsupp);
+	tcase_add_test(tc, segments_to_or_of_null_are_einval);
 	tcase_add_test(tc, dmabuf_is_named_by_the_kernel);
 	tcase_add_test(tc, error_of_naming_is_passed_on);
 	tcase_add_loop_test(tc, control_characters_are_einval, 0,

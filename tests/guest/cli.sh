@@ -13,7 +13,7 @@ PORTALMEM=$(command -v portalmem)
 export PORTALMEM
 
 number=0
-for name in heaps alloc info data share; do
+for name in heaps alloc info segments data share; do
 	# One stream of results, numbered through.
 	while IFS= read -r line; do
 		case $line in

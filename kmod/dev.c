@@ -7,11 +7,14 @@
  * programs written for those work unchanged.
  */
 #include <linux/capability.h>
+#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/nodemask.h>
+#include <linux/pfn.h>
 #include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/slab.h>
@@ -135,6 +138,28 @@ static bool is_valid_name(const char *name, size_t size)
 	return true;
 }
 
+/* Where the memory has to be, as the caller's device needs it. */
+static int place_request(struct portalmem_request *request,
+			 const struct portalmem_ioc_alloc *alloc)
+{
+	request->nid = NUMA_NO_NODE;
+	if (alloc->flags & PORTALMEM_ALLOC_NODE) {
+		if (alloc->node >= MAX_NUMNODES || !node_online(alloc->node))
+			return -EINVAL;
+		request->nid = alloc->node;
+	} else if (alloc->node) {
+		return -EINVAL;
+	}
+
+	request->max_pfn = ULONG_MAX;
+	if (alloc->address_bits > 64)
+		return -EINVAL;
+	if (alloc->address_bits)
+		request->max_pfn =
+			PHYS_PFN(DMA_BIT_MASK(alloc->address_bits));
+	return 0;
+}
+
 static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 		      size_t usize)
 {
@@ -150,7 +175,9 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 	ret = copy_struct_from_user(&alloc, sizeof(alloc), arg, usize);
 	if (ret)
 		return ret;
-	if (alloc.flags || alloc.fd || alloc.effective || alloc.segments)
+	if (alloc.flags & ~PORTALMEM_ALLOC_FLAGS)
+		return -EINVAL;
+	if (alloc.fd || alloc.effective || alloc.segments)
 		return -EINVAL;
 	if (alloc.caching > PORTALMEM_UC)
 		return -EINVAL;
@@ -158,6 +185,9 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 		return -EINVAL;
 	if (!is_valid_name(alloc.name, sizeof(alloc.name)))
 		return -EINVAL;
+	ret = place_request(&request, &alloc);
+	if (ret)
+		return ret;
 
 	request.caching = alloc.caching;
 	request.fd_flags = alloc.fd_flags;
@@ -195,6 +225,8 @@ static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 		return -EINVAL;
 
 	request.caching = PORTALMEM_DEFAULT;
+	request.nid = NUMA_NO_NODE;
+	request.max_pfn = ULONG_MAX;
 	request.fd_flags = data.fd_flags;
 	request.name = "";
 	ret = grant_make(&grant, node, &request, data.len);

@@ -11,7 +11,7 @@ static int system_alloc(struct portalmem_heap *heap,
 	LIST_HEAD(chunks);
 	int ret;
 
-	ret = portalmem_pages_take(&chunks, request->npages, request->caching);
+	ret = portalmem_pages_take(&chunks, request);
 	if (ret)
 		return ret;
 	ret = portalmem_table_init(table, &chunks, request->npages);

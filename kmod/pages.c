@@ -5,7 +5,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/pfn.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -40,12 +42,62 @@ static gfp_t chunk_gfp(unsigned int order, u32 caching)
 	return gfp | __GFP_RETRY_MAYFAIL;
 }
 
+static struct page *alloc_chunk(gfp_t gfp, unsigned int order, int nid)
+{
+	/* Without a wish the task's memory policy decides. */
+	if (nid == NUMA_NO_NODE)
+		return alloc_pages(gfp, order);
+	return alloc_pages_node(nid, gfp | __GFP_THISNODE, order);
+}
+
+static bool is_in_reach(struct page *page, unsigned int order,
+			unsigned long max_pfn)
+{
+	return page_to_pfn(page) + (1UL << order) - 1 <= max_pfn;
+}
+
+/*
+ * The kernel has a GFP flag for zones and none for addresses. A limit between
+ * two zones is tried in the higher one first, as the DMA API does.
+ */
+static struct page *alloc_in_reach(unsigned int order,
+				   const struct portalmem_request *request)
+{
+	static const struct {
+		unsigned int bits;
+		gfp_t zone;
+	} zones[] = {
+		{ 64, 0 },
+		{ 32, __GFP_DMA32 },
+		{ 24, __GFP_DMA },
+	};
+	gfp_t gfp = chunk_gfp(order, request->caching);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(zones); i++) {
+		struct page *page;
+
+		/* The next zone down reaches to the limit by itself. */
+		if (i + 1 < ARRAY_SIZE(zones) &&
+		    request->max_pfn <=
+			    PHYS_PFN(DMA_BIT_MASK(zones[i + 1].bits)))
+			continue;
+		if (zones[i].zone)
+			gfp &= ~__GFP_HIGHMEM;
+		page = alloc_chunk(gfp | zones[i].zone, order, request->nid);
+		if (!page || is_in_reach(page, order, request->max_pfn))
+			return page;
+		__free_pages(page, order);
+	}
+	return NULL;
+}
+
 /* The largest chunk of at most 1 << *ORDER pages; *ORDER is what it got. */
-static struct page *take_chunk(unsigned int *order, u32 caching)
+static struct page *take_chunk(unsigned int *order,
+			       const struct portalmem_request *request)
 {
 	for (;;) {
-		struct page *page = alloc_pages(chunk_gfp(*order, caching),
-						*order);
+		struct page *page = alloc_in_reach(*order, request);
 
 		if (page || !*order)
 			return page;
@@ -108,17 +160,17 @@ void portalmem_pages_give(struct list_head *chunks, u32 caching)
 /**
  * portalmem_pages_take - allocate zeroed pages
  * @chunks: empty list that the chunks are added to
- * @npages: how many pages, not 0
- * @caching: the mode to give them
+ * @request: how many pages, not 0, and of what kind
  *
  * Chunks are compound pages of descending order.
  *
  * Return: 0, -ENOMEM, or -EINTR when a fatal signal is pending; nothing is
  * kept on failure.
  */
-int portalmem_pages_take(struct list_head *chunks, unsigned long npages,
-			 u32 caching)
+int portalmem_pages_take(struct list_head *chunks,
+			 const struct portalmem_request *request)
 {
+	unsigned long npages = request->npages;
 	unsigned int order = CHUNK_ORDER_MAX;
 	unsigned long recheck = npages;
 	int ret = -ENOMEM;
@@ -137,10 +189,10 @@ int portalmem_pages_take(struct list_head *chunks, unsigned long npages,
 			recheck = npages - min(npages, RECHECK_PAGES);
 		}
 		order = min_t(unsigned int, order, ilog2(npages));
-		page = take_chunk(&order, caching);
+		page = take_chunk(&order, request);
 		if (!page)
 			goto give;
-		ret = portalmem_caching_apply(page, order, caching);
+		ret = portalmem_caching_apply(page, order, request->caching);
 		if (ret) {
 			put_page(page);
 			goto give;
@@ -153,6 +205,6 @@ int portalmem_pages_take(struct list_head *chunks, unsigned long npages,
 	return 0;
 
 give:
-	portalmem_pages_give(chunks, caching);
+	portalmem_pages_give(chunks, request->caching);
 	return ret;
 }

@@ -51,12 +51,16 @@ struct portalmem_table {
  * struct portalmem_request - an allocation, checked and rounded
  * @npages: how much
  * @caching: PORTALMEM_CACHED, PORTALMEM_WC or PORTALMEM_UC
+ * @nid: NUMA node that all of it must be on, or NUMA_NO_NODE
+ * @max_pfn: last page frame number that is allowed
  * @fd_flags: O_CLOEXEC and access mode of the file descriptor to be
  * @name: NUL-terminated name, empty for none
  */
 struct portalmem_request {
 	unsigned long npages;
 	u32 caching;
+	int nid;
+	unsigned long max_pfn;
 	u32 fd_flags;
 	const char *name;
 };
@@ -160,8 +164,8 @@ int portalmem_caching_restore(struct page *page, unsigned int order,
 			      u32 caching);
 
 /* pages.c */
-int portalmem_pages_take(struct list_head *chunks, unsigned long npages,
-			 u32 caching);
+int portalmem_pages_take(struct list_head *chunks,
+			 const struct portalmem_request *request);
 void portalmem_pages_give(struct list_head *chunks, u32 caching);
 void portalmem_chunk_give(struct page *page, u32 caching);
 

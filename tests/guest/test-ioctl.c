@@ -27,7 +27,7 @@ static const struct {
 	int error;
 } bad_allocs[] = {
 	{"size 0", {.fd_flags = O_RDWR}, EINVAL},
-	{"unknown flag", {.size = 4096, .fd_flags = O_RDWR, .flags = 1}, EINVAL},
+	{"unknown flag", {.size = 4096, .fd_flags = O_RDWR, .flags = 2}, EINVAL},
 	{"highest flag",
 	 {.size = 4096, .fd_flags = O_RDWR, .flags = 0x80000000},
 	 EINVAL},

@@ -37,6 +37,10 @@
 #define PORTALMEM_WC 2 /* write-combined */
 #define PORTALMEM_UC 3 /* uncached */
 
+/* Bits of portalmem_ioc_alloc.flags. */
+#define PORTALMEM_ALLOC_NODE (1U << 0) /* from one NUMA node only */
+#define PORTALMEM_ALLOC_FLAGS PORTALMEM_ALLOC_NODE
+
 /* Bits of portalmem_ioc_version.features. */
 #define PORTALMEM_FEATURE_WC (1ULL << 0) /* WC is WC here, not UC */
 #define PORTALMEM_FEATURE_PINNABLE (1ULL << 1) /* cached mappings can be pinned */
@@ -55,7 +59,7 @@ struct portalmem_ioc_version {
 
 /**
  * struct portalmem_ioc_alloc - allocate a buffer
- * @flags: in: zero, no flag is defined yet
+ * @flags: in: PORTALMEM_ALLOC_* bits
  * @caching: in: PORTALMEM_DEFAULT, PORTALMEM_CACHED, PORTALMEM_WC or
  *	PORTALMEM_UC
  * @size: in: bytes, rounded up to whole pages by the kernel
@@ -65,6 +69,9 @@ struct portalmem_ioc_version {
  * @segments: out: how many physically contiguous runs it has, zero on entry
  * @name: in: NUL-terminated name for inspection without control characters,
  *	or empty
+ * @node: in: the NUMA node with PORTALMEM_ALLOC_NODE, else zero
+ * @address_bits: in: all physical addresses are below 1 << @address_bits, for
+ *	devices that reach no further; zero for no limit
  */
 struct portalmem_ioc_alloc {
 	__u32 flags;
@@ -75,6 +82,8 @@ struct portalmem_ioc_alloc {
 	__u32 effective;
 	__u32 segments;
 	char name[PORTALMEM_NAME_LEN];
+	__u32 node;
+	__u32 address_bits;
 };
 
 /**

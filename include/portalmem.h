@@ -91,12 +91,15 @@ struct portalmem_alloc_options {
 	size_t struct_size; /**< set by the initializer */
 	enum portalmem_caching caching;
 	const char *name; /**< at most PORTALMEM_NAME_MAX - 1 bytes, or NULL */
+	int node;	  /**< NUMA node that all memory comes from; -1: any */
+	/** every physical address is below 1 << address_bits; 0: no limit */
+	unsigned int address_bits;
 };
 
-#define PORTALMEM_ALLOC_OPTIONS_INIT                    \
-	{                                               \
-		sizeof(struct portalmem_alloc_options), \
-			PORTALMEM_CACHING_DEFAULT, NULL \
+#define PORTALMEM_ALLOC_OPTIONS_INIT                           \
+	{                                                      \
+		sizeof(struct portalmem_alloc_options),        \
+			PORTALMEM_CACHING_DEFAULT, NULL, -1, 0 \
 	}
 
 /**
@@ -203,10 +206,11 @@ const char *portalmem_device_get_path(const struct portalmem_device *device);
  * @param size bytes, rounded up to whole pages
  * @param options what kind, or NULL for the device's default and no name
  * @param bufferp the buffer, released with portalmem_buffer_unref()
- * @return 0; -EINVAL for size 0, an unknown caching, a bad name or options
- *         that were not initialized; -EOPNOTSUPP when the backend cannot give
- *         that caching (of a DMA heap other than "system" nothing is known, it
- *         takes the default only); -ENOMEM when it is more than the machine,
+ * @return 0; -EINVAL for size 0, an unknown caching, a bad name, a node that is
+ *         not there, more than 64 address bits or options that were not
+ *         initialized; -EOPNOTSUPP when the backend cannot give that caching
+ *         or place memory at all (of a DMA heap other than "system" nothing is
+ * known, it takes the default only); -ENOMEM when it is more than the machine,
  * the memory cgroup or a limit has left; -EMFILE, -ENFILE; -EINTR when killed.
  * Since 0.1.
  */

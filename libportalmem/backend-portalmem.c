@@ -62,9 +62,14 @@ static int portalmem_alloc(const struct portalmem_device *device,
 		.caching = (uint32_t)request->caching,
 		.size = request->size,
 		.fd_flags = O_RDWR | O_CLOEXEC,
+		.address_bits = request->address_bits,
 	};
 	int ret;
 
+	if (request->node >= 0) {
+		alloc.flags |= PORTALMEM_ALLOC_NODE;
+		alloc.node = (uint32_t)request->node;
+	}
 	pm_copy_name(alloc.name, request->name, PORTALMEM_NAME_MAX);
 	ret = pm_ioctl(device->fd, PORTALMEM_IOC_ALLOC, &alloc);
 	if (ret)
@@ -139,6 +144,7 @@ const struct pm_backend pm_backend_portalmem = {
 		    PM_CACHING_BIT(PORTALMEM_CACHING_CACHED) |
 		    PM_CACHING_BIT(PORTALMEM_CACHING_WC) |
 		    PM_CACHING_BIT(PORTALMEM_CACHING_UC),
+	.places = true,
 	.probe = portalmem_probe,
 	.alloc = portalmem_alloc,
 };

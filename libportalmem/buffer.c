@@ -47,6 +47,18 @@ static int check_options(const struct portalmem_alloc_options *options)
 				 "cannot allocate: %u is no caching to ask "
 				 "for; give default, cached, wc or uc",
 				 (unsigned int)options->caching);
+	if (options->node < -1)
+		return pm_refuse(
+			-EINVAL,
+			"cannot allocate: %d is no NUMA node; give one "
+			"from 0 on, or -1 for any",
+			options->node);
+	if (options->address_bits > 64)
+		return pm_refuse(
+			-EINVAL,
+			"cannot allocate: no address has %u bits; give "
+			"at most 64, or 0 for no limit",
+			options->address_bits);
 	if (!options->name)
 		return 0;
 	if (strnlen(options->name, PORTALMEM_NAME_MAX) == PORTALMEM_NAME_MAX)
@@ -79,6 +91,8 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 		if (ret)
 			return ret;
 		request->caching = options->caching;
+		request->node = options->node;
+		request->address_bits = options->address_bits;
 		if (options->name)
 			request->name = options->name;
 	}
@@ -89,6 +103,14 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 			"buffers; load the portalmem module, which has",
 			device->backend->name,
 			portalmem_caching_name(request->caching));
+	if (!device->backend->places &&
+	    (request->node >= 0 || request->address_bits))
+		return pm_refuse(
+			-EOPNOTSUPP,
+			"cannot allocate: the %s backend has no say in "
+			"where memory is; load the portalmem module, "
+			"which has",
+			device->backend->name);
 	/* No file is larger than its offsets can say. */
 	if (size > INT64_MAX - mask)
 		return pm_fail(-ENOMEM, NULL, "cannot allocate %llu bytes",
@@ -122,8 +144,8 @@ portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
 		       const struct portalmem_alloc_options *options,
 		       struct portalmem_buffer **bufferp)
 {
-	struct pm_request request = {.caching = PORTALMEM_CACHING_DEFAULT,
-				     .name = ""};
+	struct pm_request request = {
+		.caching = PORTALMEM_CACHING_DEFAULT, .name = "", .node = -1};
 	struct portalmem_buffer *buffer;
 	struct pm_grant grant;
 	int ret;

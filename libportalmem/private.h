@@ -34,7 +34,9 @@ enum pm_kind {
 struct pm_request {
 	uint64_t size; /* whole pages */
 	enum portalmem_caching caching;
-	const char *name; /* "" when there is none */
+	const char *name;	   /* "" when there is none */
+	int node;		   /* -1 for any */
+	unsigned int address_bits; /* 0 for no limit */
 };
 
 /* What a backend gave: the caller owns the descriptor. */
@@ -50,6 +52,7 @@ struct pm_backend {
 	const char *path;      /* usual node, NULL when there is none */
 	const char *missing;   /* what to do when the node is not there */
 	unsigned int cachings; /* PM_CACHING_BIT()s that alloc takes */
+	bool places;	       /* knows nodes and address limits */
 
 	/*
 	 * Does the device answer to this backend's protocol? 0, or -EOPNOTSUPP,

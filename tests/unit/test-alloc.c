@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/portalmem.h>
@@ -261,6 +262,46 @@ START_TEST(unknown_caching_is_einval)
 }
 END_TEST
 
+static const struct {
+	int node;
+	unsigned int address_bits;
+} bad_places[] = {{-2, 0}, {INT_MIN, 0}, {-1, 65}, {-1, UINT_MAX}};
+
+START_TEST(place_that_cannot_be_is_einval)
+{
+	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_device *device = unit_open_portalmem();
+
+	options.node = bad_places[_i].node;
+	options.address_bits = bad_places[_i].address_bits;
+	assert_refused(device, PAGE, &options, EINVAL);
+	portalmem_device_unref(device);
+}
+END_TEST
+
+START_TEST(place_is_eopnotsupp_on_other_backends)
+{
+	struct portalmem_device *devices[] = {unit_open_memfd(),
+					      open_heap("/dev/dma_heap/system"),
+					      open_udmabuf()};
+
+	/* The kernel is not even asked. */
+	mock_expect(NULL, 0);
+	for (size_t i = 0; i < COUNT(devices); i++) {
+		struct portalmem_alloc_options node =
+			PORTALMEM_ALLOC_OPTIONS_INIT;
+		struct portalmem_alloc_options bits =
+			PORTALMEM_ALLOC_OPTIONS_INIT;
+
+		node.node = 0;
+		assert_refused(devices[i], PAGE, &node, EOPNOTSUPP);
+		bits.address_bits = 64;
+		assert_refused(devices[i], PAGE, &bits, EOPNOTSUPP);
+		portalmem_device_unref(devices[i]);
+	}
+}
+END_TEST
+
 static const char *const bad_names[] = {"line\nbreak", "tab\t", "\x7f",
 					"\x1b[31m",
 					"0123456789012345678901234567890+"};
@@ -380,6 +421,41 @@ static const struct portalmem_ioc_alloc alloc_out = {
 		.out = &alloc_out, .error = (errnum), .new_buffer = 2 * 4096, \
 		.new_fd_at = MOCK_AT(struct portalmem_ioc_alloc, fd),         \
 	}
+
+START_TEST(portalmem_is_asked_for_memory_in_a_place)
+{
+	static const struct portalmem_ioc_alloc in = {
+		.flags = PORTALMEM_ALLOC_NODE,
+		.size = 4096,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+		.node = 1,
+		.address_bits = 32,
+	};
+	static const struct mock_call calls[] = {
+		{
+			.request = PORTALMEM_IOC_ALLOC,
+			.on = MOCK_NODE,
+			.in = &in,
+			.in_size = sizeof(in),
+			.out = &in,
+			.new_buffer = 4096,
+			.new_fd_at = MOCK_AT(struct portalmem_ioc_alloc, fd),
+		},
+	};
+	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_buffer *buffer;
+
+	options.node = 1;
+	options.address_bits = 32;
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_alloc(device, PAGE, &options, &buffer), 0);
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+	portalmem_device_unref(device);
+}
+END_TEST
 
 START_TEST(portalmem_is_asked_for_what_was_wanted)
 {
@@ -655,6 +731,9 @@ static Suite *alloc_suite(void)
 	tcase_add_test(tc, more_than_is_available_is_enomem);
 	tcase_add_loop_test(tc, unknown_caching_is_einval, 0,
 			    COUNT(no_caching));
+	tcase_add_loop_test(tc, place_that_cannot_be_is_einval, 0,
+			    COUNT(bad_places));
+	tcase_add_test(tc, place_is_eopnotsupp_on_other_backends);
 	tcase_add_loop_test(tc, bad_name_is_einval, 0, COUNT(bad_names));
 	tcase_add_loop_test(tc, options_that_were_not_initialized_are_einval, 0,
 			    COUNT(bad_sizes));
@@ -665,6 +744,7 @@ static Suite *alloc_suite(void)
 	tcase_add_test(tc, no_descriptor_left_is_emfile);
 	tcase_add_test(tc, no_memory_for_the_buffer_is_enomem);
 	tcase_add_test(tc, portalmem_is_asked_for_what_was_wanted);
+	tcase_add_test(tc, portalmem_is_asked_for_memory_in_a_place);
 	tcase_add_test(tc, caching_of_a_newer_module_is_unknown);
 	tcase_add_loop_test(tc, error_of_the_portalmem_node_is_passed_on, 0,
 			    COUNT(alloc_errors));

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <config.h>
 
+#include <limits.h>
+
 #include "command.h"
 #include "hold.h"
 #include "parse.h"
 #include "report.h"
+
+enum {
+	OPTION_NODE = OPTION_OWN,
+	OPTION_ADDRESS_BITS
+};
 
 struct request {
 	uint64_t size;
@@ -19,6 +26,8 @@ static void read_arguments(struct context *ctx, int argc, char **argv,
 		{"size", required_argument, NULL, 's'},
 		{"caching", required_argument, NULL, 'c'},
 		{"name", required_argument, NULL, 'n'},
+		{"node", required_argument, NULL, OPTION_NODE},
+		{"address-bits", required_argument, NULL, OPTION_ADDRESS_BITS},
 		COMMON_OPTIONS};
 	int option;
 
@@ -35,6 +44,15 @@ static void read_arguments(struct context *ctx, int argc, char **argv,
 			break;
 		case 'n':
 			request->options.name = optarg;
+			break;
+		case OPTION_NODE:
+			request->options.node =
+				(int)parse_number("--node", optarg, INT_MAX);
+			break;
+		case OPTION_ADDRESS_BITS:
+			request->options.address_bits =
+				(unsigned int)parse_number("--address-bits",
+							   optarg, 64);
 			break;
 		}
 	}
@@ -101,5 +119,8 @@ const struct command command_alloc = {
 		"1024)\n"
 		"  -c, --caching CACHING  cached, wc, uc, or default: the "
 		"node's own\n"
-		"  -n, --name NAME        name for inspection\n",
+		"  -n, --name NAME        name for inspection\n"
+		"      --node N           from this NUMA node only\n"
+		"      --address-bits N   for a device whose addresses have N "
+		"bits\n",
 };

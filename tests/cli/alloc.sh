@@ -28,6 +28,24 @@ check "a second -- belongs to the command" prints '-- x'
 pm alloc --backend "$PORTALMEM_BACKEND" -s 4K -- true
 check "--backend works after the subcommand" done_cleanly
 
+pm alloc -s 4K --node x -- true
+check "a node that is no number is refused" misuses alloc "--node"
+pm alloc -s 4K --address-bits 65 -- true
+check "more than 64 address bits are refused" misuses alloc "--address-bits"
+if [ "$PORTALMEM_BACKEND" = portalmem ]; then
+	pm alloc -s 4K --node 0 --address-bits 32 -- true
+	check "the module places memory" done_cleanly
+	pm alloc -s 4K --node 1000 -- true
+	check "a node that is not there fails" fails alloc 'Invalid argument'
+else
+	pm alloc -s 4K --node 0 -- true
+	check "other backends have no say in the node" \
+		fails alloc 'no say in where memory is'
+	pm alloc -s 4K --address-bits 32 -- true
+	check "other backends have no say in the address" \
+		fails alloc 'no say in where memory is'
+fi
+
 with_buffer 64K 'od -An -v -tu1 "/proc/self/fd/$PORTALMEM_FD" |
 	tr -d " 0\n" | wc -c' <&-
 pm alloc -s 64K -- "$PORTALMEM" verify --byte 0

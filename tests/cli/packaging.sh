@@ -22,8 +22,8 @@ complete_line()
 # The long options in a subcommand's help, one a line, sorted.
 options_of()
 {
-	"$PORTALMEM" help "$1" | grep -o -e '^  .*--[a-z]*' |
-		grep -o -e '--[a-z]*' | sort -u
+	"$PORTALMEM" help "$1" | grep -o -e '^  .*--[a-z-]*' |
+		grep -o -e '--[a-z-]*' | sort -u
 }
 
 "$PORTALMEM" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | sort >"$work/all"

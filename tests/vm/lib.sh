@@ -70,7 +70,7 @@ readonly kernel_complaint='(^|\] )(WARNING|BUG): '\
 '|blocked for more than|soft lockup|hard LOCKUP|hung task'\
 '|Bad page (state|map)|Bad rss-counter|nonzero mapcount|page allocation failure'\
 '|refcount_t: |(list_add|list_del) corruption|slab .* (corruption|poison)'\
-'|Objects remaining in|Memory leak|DMA-API: |leaked '
+'|Objects remaining in|Memory leak|DMA-API: .*(driver|cacheline)|leaked '
 
 # Print the lines of standard input in which the kernel complains; succeed if
 # there is one.

@@ -112,6 +112,33 @@ test_time_limit() {
 	check 'the warning is shown' says warning 'at nowhere.c:1'
 }
 
+# An emulator whose first DEATHS guests die of an int3 while they boot.
+make_faulty_emulator() {
+	mkdir -p "$work/$1"
+	cat >"$work/$1/qemu-system-x86_64" <<-EOF
+		#!/bin/bash
+		echo >>"$work/$1/boots"
+		if [ "\$(wc -l <"$work/$1/boots")" -gt $2 ]; then
+			exec $(command -v qemu-system-x86_64) "\$@"
+		fi
+		while [ "\$1" != -serial ]; do shift; done
+		echo '[    2.5] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI' >"\${2#file:}"
+	EOF
+	chmod +x "$work/$1/qemu-system-x86_64"
+}
+
+test_emulator_fault() {
+	make_faulty_emulator once 1
+	make_faulty_emulator always 9
+	PATH=$work/once:$PATH start retried --no-module -- sh -c 'exit 7'
+	PATH=$work/always:$PATH start given_up --no-module -- true
+	wait
+	check 'a boot that the emulator spoils is tried once more' status_is retried 7
+	check 'the second try is told' says retried 'trying once more'
+	check 'a second spoilt boot is a failure' status_is given_up 125
+	check 'there is no third' test "$(wc -l <"$work/always/boots")" = 2
+}
+
 # A process that outlives the command and holds a udmabuf.
 readonly hold_udmabuf='
 	modprobe udmabuf
@@ -148,6 +175,7 @@ test_output_and_files
 test_signal_and_environment
 test_dying_kernels
 test_time_limit
+test_emulator_fault
 test_leftovers
 test_usage
 echo "1..$count"

@@ -21,18 +21,31 @@ buffer_create(struct portalmem_heap *heap,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 
-	ret = heap->ops->alloc(heap, request, &buffer->table);
-	if (ret) {
-		kfree(buffer);
-		return ERR_PTR(ret);
+	buffer->account = portalmem_limit_charge(heap->limit, request->npages);
+	if (IS_ERR(buffer->account)) {
+		ret = PTR_ERR(buffer->account);
+		goto free_buffer;
 	}
+	ret = heap->ops->alloc(heap, request, &buffer->table);
+	if (ret)
+		goto uncharge;
+	atomic_long_add(request->npages, &heap->npages);
+	atomic_inc(&heap->buffers);
 
 	buffer->heap = heap;
 	buffer->caching = request->caching;
+	buffer->read_only = request->read_only;
 	buffer->pid = get_task_pid(current, PIDTYPE_TGID);
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
 	return buffer;
+
+uncharge:
+	portalmem_limit_uncharge(heap->limit, buffer->account,
+				 request->npages);
+free_buffer:
+	kfree(buffer);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -41,7 +54,13 @@ buffer_create(struct portalmem_heap *heap,
  */
 void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
 {
-	buffer->heap->ops->free(buffer->heap, &buffer->table, buffer->caching);
+	struct portalmem_heap *heap = buffer->heap;
+	unsigned long npages = buffer->table.npages;
+
+	heap->ops->free(heap, &buffer->table, buffer->caching);
+	atomic_dec(&heap->buffers);
+	atomic_long_sub(npages, &heap->npages);
+	portalmem_limit_uncharge(heap->limit, buffer->account, npages);
 	put_pid(buffer->pid);
 	mutex_destroy(&buffer->lock);
 	kfree(buffer);
@@ -70,7 +89,8 @@ static int name_dma_buf(struct dma_buf *dmabuf, const char *text)
  * @request: what is wanted
  *
  * Return: the dma-buf, with one reference that dma_buf_put() gives back, or an
- * ERR_PTR(): -ENOMEM, -EINTR.
+ * ERR_PTR(): -ENOMEM, -EDQUOT when a limit is reached, -EINTR, and what the
+ * heap has against the request.
  */
 struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 					const struct portalmem_request *request)
@@ -111,7 +131,7 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
  * Return: the buffer, which lives as long as @dmabuf, or NULL when somebody
  * else exported it.
  */
-struct portalmem_buffer *portalmem_buffer_of(struct dma_buf *dmabuf)
+struct portalmem_buffer *portalmem_buffer_of(const struct dma_buf *dmabuf)
 {
 	return dmabuf->ops == &portalmem_dma_buf_ops ? dmabuf->priv : NULL;
 }

@@ -6,14 +6,136 @@
 #ifndef _PORTALMEM_COMPAT_H
 #define _PORTALMEM_COMPAT_H
 
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/list_lru.h>
 #include <linux/module.h>
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 
 #include "probed.h"
 
-#ifdef PORTALMEM_HAVE_IMPORT_NS_STRING
+#ifdef PORTALMEM_HAVE_NS_STRING
 #define PORTALMEM_IMPORT_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
+#define PORTALMEM_NAMESPACE "PORTALMEM"
 #else
 #define PORTALMEM_IMPORT_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
+#define PORTALMEM_NAMESPACE PORTALMEM
+#endif
+
+#ifndef CONFIG_CONTIG_ALLOC
+static inline int portalmem_alloc_contig_range(unsigned long start,
+					       unsigned long end, gfp_t gfp)
+{
+	return -ENOMEM;
+}
+#elif defined(PORTALMEM_HAVE_CONTIG_FLAGS)
+#define portalmem_alloc_contig_range(start, end, gfp) \
+	alloc_contig_range(start, end, ACR_FLAGS_NONE, gfp)
+#else
+#define portalmem_alloc_contig_range(start, end, gfp) \
+	alloc_contig_range(start, end, MIGRATE_MOVABLE, gfp)
+#endif
+
+#ifdef PORTALMEM_HAVE_LIST_LRU_ADD_OBJ
+#define portalmem_list_lru_add(list, item) list_lru_add_obj(list, item)
+#else
+#define portalmem_list_lru_add(list, item) list_lru_add(list, item)
+#endif
+
+/* Without a way to stop, the rest of the list is passed over. */
+#ifdef PORTALMEM_HAVE_LRU_STOP
+#define PORTALMEM_LRU_STOP LRU_STOP
+#else
+#define PORTALMEM_LRU_STOP LRU_SKIP
+#endif
+
+/* The head of a callback for list_lru_walk_one(); none of ours needs the lock. */
+#ifdef PORTALMEM_HAVE_LRU_WALK_UNLOCKED
+#define PORTALMEM_LRU_CALLBACK(name, item, list, data)              \
+	enum lru_status name(struct list_head *item,                \
+			     struct list_lru_one *list, void *data)
+#else
+#define PORTALMEM_LRU_CALLBACK(name, item, list, data)              \
+	enum lru_status name(struct list_head *item,                \
+			     struct list_lru_one *list,             \
+			     spinlock_t *lock, void *data)
+#endif
+
+#ifdef PORTALMEM_HAVE_VM_FLAGS_CLEAR
+#define portalmem_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)
+#else
+#define portalmem_vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
+#endif
+
+typedef unsigned long (*portalmem_shrink_fn)(struct shrinker *shrinker,
+					     struct shrink_control *sc);
+
+#define PORTALMEM_SHRINKER_FLAGS (SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE)
+
+/*
+ * A shrinker of the kind that list_lru_init_memcg() wants. It works from
+ * portalmem_shrinker_start() on, on older kernels already before.
+ */
+#ifdef PORTALMEM_HAVE_SHRINKER_ALLOC
+
+static inline struct shrinker *portalmem_shrinker_alloc(portalmem_shrink_fn count,
+							portalmem_shrink_fn scan)
+{
+	struct shrinker *shrinker = shrinker_alloc(PORTALMEM_SHRINKER_FLAGS,
+						   "portalmem");
+
+	if (!shrinker)
+		return ERR_PTR(-ENOMEM);
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	/* As good as free to make again. */
+	shrinker->seeks = 0;
+	return shrinker;
+}
+
+static inline void portalmem_shrinker_start(struct shrinker *shrinker)
+{
+	shrinker_register(shrinker);
+}
+
+static inline void portalmem_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+
+#else
+
+static inline struct shrinker *portalmem_shrinker_alloc(portalmem_shrink_fn count,
+							portalmem_shrink_fn scan)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+	int ret;
+
+	if (!shrinker)
+		return ERR_PTR(-ENOMEM);
+	shrinker->flags = PORTALMEM_SHRINKER_FLAGS;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	ret = register_shrinker(shrinker, "portalmem");
+	if (ret) {
+		kfree(shrinker);
+		return ERR_PTR(ret);
+	}
+	return shrinker;
+}
+
+static inline void portalmem_shrinker_start(struct shrinker *shrinker)
+{
+}
+
+static inline void portalmem_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+
 #endif
 
 #endif /* _PORTALMEM_COMPAT_H */

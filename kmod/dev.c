@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device nodes. An ioctl is checked and copied here, and nowhere else.
+ * The device nodes. What their ioctls are given is checked and copied here, but
+ * for what makes an attachment, which has ioctls of its own.
  *
  * Each node stands for a heap and a default caching mode, and speaks the whole
  * protocol: ours, and the allocation ioctl of the kernel's DMA heaps, so that
  * programs written for those work unchanged.
  */
 #include <linux/capability.h>
-#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/miscdevice.h>
-#include <linux/nodemask.h>
-#include <linux/pfn.h>
+#include <linux/mutex.h>
+#include <linux/portalmem-kernel.h>
 #include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/slab.h>
@@ -28,11 +29,13 @@
 /**
  * struct portalmem_node - a device node
  * @misc: its misc device
+ * @entry: of the list of all nodes
  * @heap: what it allocates from
  * @caching: what PORTALMEM_DEFAULT and DMA_HEAP_IOCTL_ALLOC mean on it
  */
 struct portalmem_node {
 	struct miscdevice misc;
+	struct list_head entry;
 	struct portalmem_heap *heap;
 	u32 caching;
 };
@@ -48,9 +51,19 @@ static u64 features(void)
 	return bits;
 }
 
-/* Answer a caller whose structure may be shorter or longer than ours. */
-static int copy_out(void __user *to, size_t usize, const void *from,
-		    size_t ksize)
+/**
+ * portalmem_copy_out - answer a caller whose structure has another size than ours
+ * @to: user address of its structure
+ * @usize: its size as the caller knows it
+ * @from: ours
+ * @ksize: our size
+ *
+ * What the caller does not know is left out, what we do not know is zero.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int portalmem_copy_out(void __user *to, size_t usize, const void *from,
+		       size_t ksize)
 {
 	size_t size = min(usize, ksize);
 
@@ -61,6 +74,55 @@ static int copy_out(void __user *to, size_t usize, const void *from,
 	return 0;
 }
 
+/**
+ * portalmem_check_flags - the argument of an ioctl that defines no flag yet
+ * @arg: user address of a structure that begins with its flags
+ * @usize: its size as the caller knows it
+ *
+ * Return: 0, -EINVAL when a flag is set, or -EFAULT.
+ */
+int portalmem_check_flags(void __user *arg, size_t usize)
+{
+	u32 flags;
+
+	if (usize < sizeof(flags))
+		return -EINVAL;
+	if (get_user(flags, (u32 __user *)arg))
+		return -EFAULT;
+	return flags ? -EINVAL : 0;
+}
+
+/**
+ * portalmem_table_part - how much of a table a caller gets
+ * @first: index of the first entry wanted
+ * @count: how many it has room for
+ * @total: entries of the table
+ *
+ * Return: number of entries from @first on.
+ */
+u32 portalmem_table_part(u32 first, u32 count, u32 total)
+{
+	return first < total ? min(count, total - first) : 0;
+}
+
+/**
+ * portalmem_table_copy_out - copy one entry of many
+ * @to: user address
+ * @entry: the entry
+ * @size: its size
+ *
+ * Return: 0, -EFAULT, or -EINTR when a fatal signal came.
+ */
+int portalmem_table_copy_out(void __user *to, const void *entry, size_t size)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (copy_to_user(to, entry, size))
+		return -EFAULT;
+	cond_resched();
+	return 0;
+}
+
 static long ioc_version(void __user *arg, size_t usize)
 {
 	struct portalmem_ioc_version version = {
@@ -68,7 +130,7 @@ static long ioc_version(void __user *arg, size_t usize)
 		.features = features(),
 	};
 
-	return copy_out(arg, usize, &version, sizeof(version));
+	return portalmem_copy_out(arg, usize, &version, sizeof(version));
 }
 
 /**
@@ -81,19 +143,10 @@ struct grant {
 	int fd;
 };
 
-static int grant_make(struct grant *grant, struct portalmem_node *node,
-		      struct portalmem_request *request, u64 size)
+static int grant_export(struct grant *grant, struct portalmem_heap *heap,
+			const struct portalmem_request *request)
 {
-	u64 npages = (size >> PAGE_SHIFT) + !!(size & ~PAGE_MASK);
 	int ret;
-
-	if (!size || request->fd_flags & ~(O_CLOEXEC | O_ACCMODE))
-		return -EINVAL;
-	if (npages > ULONG_MAX >> PAGE_SHIFT)
-		return -ENOMEM;
-	request->npages = npages;
-	if (request->caching == PORTALMEM_DEFAULT)
-		request->caching = node->caching;
 
 	/* Cheap to get and to give back, so it comes before the memory. */
 	ret = get_unused_fd_flags(request->fd_flags);
@@ -101,12 +154,23 @@ static int grant_make(struct grant *grant, struct portalmem_node *node,
 		return ret;
 	grant->fd = ret;
 
-	grant->dmabuf = portalmem_buffer_export(node->heap, request);
+	grant->dmabuf = portalmem_buffer_export(heap, request);
 	if (IS_ERR(grant->dmabuf)) {
 		put_unused_fd(grant->fd);
 		return PTR_ERR(grant->dmabuf);
 	}
 	return 0;
+}
+
+static int grant_make(struct grant *grant, struct portalmem_node *node,
+		      const struct portalmem_ioc_alloc *alloc)
+{
+	struct portalmem_request request;
+	int ret;
+
+	ret = portalmem_request_init(&request, node->heap, node->caching,
+				     alloc);
+	return ret ?: grant_export(grant, node->heap, &request);
 }
 
 /*
@@ -124,46 +188,9 @@ static int grant_finish(const struct grant *grant, int copied)
 	return 0;
 }
 
-/* Names end up in text files line by line. */
-static bool is_valid_name(const char *name, size_t size)
-{
-	size_t length = strnlen(name, size);
-	size_t i;
-
-	if (length == size)
-		return false;
-	for (i = 0; i < length; i++)
-		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/* Where the memory has to be, as the caller's device needs it. */
-static int place_request(struct portalmem_request *request,
-			 const struct portalmem_ioc_alloc *alloc)
-{
-	request->nid = NUMA_NO_NODE;
-	if (alloc->flags & PORTALMEM_ALLOC_NODE) {
-		if (alloc->node >= MAX_NUMNODES || !node_online(alloc->node))
-			return -EINVAL;
-		request->nid = alloc->node;
-	} else if (alloc->node) {
-		return -EINVAL;
-	}
-
-	request->max_pfn = ULONG_MAX;
-	if (alloc->address_bits > 64)
-		return -EINVAL;
-	if (alloc->address_bits)
-		request->max_pfn =
-			PHYS_PFN(DMA_BIT_MASK(alloc->address_bits));
-	return 0;
-}
-
 static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 		      size_t usize)
 {
-	struct portalmem_request request = {};
 	struct portalmem_ioc_alloc alloc;
 	struct portalmem_buffer *buffer;
 	struct grant grant;
@@ -175,24 +202,11 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 	ret = copy_struct_from_user(&alloc, sizeof(alloc), arg, usize);
 	if (ret)
 		return ret;
-	if (alloc.flags & ~PORTALMEM_ALLOC_FLAGS)
-		return -EINVAL;
 	if (alloc.fd || alloc.effective || alloc.segments)
-		return -EINVAL;
-	if (alloc.caching > PORTALMEM_UC)
 		return -EINVAL;
 	if ((alloc.fd_flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
-	if (!is_valid_name(alloc.name, sizeof(alloc.name)))
-		return -EINVAL;
-	ret = place_request(&request, &alloc);
-	if (ret)
-		return ret;
-
-	request.caching = alloc.caching;
-	request.fd_flags = alloc.fd_flags;
-	request.name = alloc.name;
-	ret = grant_make(&grant, node, &request, alloc.size);
+	ret = grant_make(&grant, node, &alloc);
 	if (ret)
 		return ret;
 
@@ -201,7 +215,7 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 	alloc.effective = portalmem_caching_effective(buffer->caching);
 	alloc.segments = buffer->table.count;
 	return grant_finish(&grant,
-			    copy_out(arg, usize, &alloc, sizeof(alloc)));
+			    portalmem_copy_out(arg, usize, &alloc, sizeof(alloc)));
 }
 
 /*
@@ -212,7 +226,7 @@ static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 			   size_t usize)
 {
 	struct dma_heap_allocation_data data = {};
-	struct portalmem_request request = {};
+	struct portalmem_ioc_alloc alloc = {};
 	size_t size = min(usize, sizeof(data));
 	struct grant grant;
 	int ret;
@@ -224,12 +238,9 @@ static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 	if (data.fd || data.heap_flags)
 		return -EINVAL;
 
-	request.caching = PORTALMEM_DEFAULT;
-	request.nid = NUMA_NO_NODE;
-	request.max_pfn = ULONG_MAX;
-	request.fd_flags = data.fd_flags;
-	request.name = "";
-	ret = grant_make(&grant, node, &request, data.len);
+	alloc.size = data.len;
+	alloc.fd_flags = data.fd_flags;
+	ret = grant_make(&grant, node, &alloc);
 	if (ret)
 		return ret;
 
@@ -238,16 +249,32 @@ static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 			    copy_to_user(arg, &data, size) ? -EFAULT : 0);
 }
 
-/* One of our own buffers by descriptor; dma_buf_put() gives it back. */
-static struct dma_buf *get_own(int fd)
+static long ioc_import_user(void __user *arg, size_t usize)
 {
-	struct dma_buf *dmabuf = dma_buf_get(fd);
+	struct portalmem_ioc_import_user import;
+	struct portalmem_request request;
+	struct grant grant;
+	int ret;
 
-	if (!IS_ERR(dmabuf) && !portalmem_buffer_of(dmabuf)) {
-		dma_buf_put(dmabuf);
-		return ERR_PTR(-EXDEV);
-	}
-	return dmabuf;
+	if (usize < offsetofend(struct portalmem_ioc_import_user, segments))
+		return -EINVAL;
+	ret = copy_struct_from_user(&import, sizeof(import), arg, usize);
+	if (ret)
+		return ret;
+	if (import.fd || import.segments)
+		return -EINVAL;
+	ret = portalmem_request_import(&request, &import);
+	if (ret)
+		return ret;
+	ret = grant_export(&grant, &portalmem_user_heap, &request);
+	if (ret)
+		return ret;
+
+	import.fd = grant.fd;
+	import.segments = portalmem_buffer_of(grant.dmabuf)->table.count;
+	return grant_finish(&grant,
+			    portalmem_copy_out(arg, usize, &import,
+					       sizeof(import)));
 }
 
 static long ioc_info(void __user *arg, size_t usize)
@@ -262,12 +289,12 @@ static long ioc_info(void __user *arg, size_t usize)
 	if (info.flags || info.pad)
 		return -EINVAL;
 
-	dmabuf = get_own(info.fd);
+	dmabuf = portalmem_get(info.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	portalmem_buffer_describe(dmabuf, &info);
 	dma_buf_put(dmabuf);
-	return copy_out(arg, usize, &info, sizeof(info));
+	return portalmem_copy_out(arg, usize, &info, sizeof(info));
 }
 
 /* A physical address is worth something to an attacker. */
@@ -283,23 +310,20 @@ static int copy_segments(const struct portalmem_buffer *buffer,
 	struct portalmem_ioc_segment __user *to =
 		u64_to_user_ptr(segments->segments);
 	bool with_address = may_see_addresses();
-	u32 i, count = 0;
+	u32 i;
 
 	segments->total = buffer->table.count;
-	if (segments->first < segments->total)
-		count = min(segments->count,
-			    segments->total - segments->first);
-	segments->count = count;
-	for (i = 0; i < count; i++) {
-		struct portalmem_ioc_segment entry;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		entry = portalmem_buffer_segment(buffer, segments->first + i,
+	segments->count = portalmem_table_part(segments->first, segments->count,
+					       segments->total);
+	for (i = 0; i < segments->count; i++) {
+		struct portalmem_ioc_segment entry =
+			portalmem_buffer_segment(buffer, segments->first + i,
 						 with_address);
-		if (copy_to_user(&to[i], &entry, sizeof(entry)))
-			return -EFAULT;
-		cond_resched();
+		int ret = portalmem_table_copy_out(&to[i], &entry,
+						   sizeof(entry));
+
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -318,12 +342,12 @@ static long ioc_segments(void __user *arg, size_t usize)
 	if (segments.flags || segments.total || segments.pad)
 		return -EINVAL;
 
-	dmabuf = get_own(segments.fd);
+	dmabuf = portalmem_get(segments.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	ret = copy_segments(dmabuf->priv, &segments);
 	dma_buf_put(dmabuf);
-	return ret ?: copy_out(arg, usize, &segments, sizeof(segments));
+	return ret ?: portalmem_copy_out(arg, usize, &segments, sizeof(segments));
 }
 
 static enum dma_data_direction sync_direction(u32 flags)
@@ -340,42 +364,108 @@ static enum dma_data_direction sync_direction(u32 flags)
 	}
 }
 
-static long ioc_sync(void __user *arg, size_t usize)
+/**
+ * portalmem_sync_from_user - read PORTALMEM_IOC_SYNC
+ * @sync: to be filled in; portalmem_sync_free() when done
+ * @fd: set to the descriptor that the caller names
+ * @arg: user address of a struct portalmem_ioc_sync
+ * @usize: its size as the caller knows it
+ *
+ * Return: 0 or a negative errno.
+ */
+int portalmem_sync_from_user(struct portalmem_sync *sync, int *fd,
+			     void __user *arg, size_t usize)
 {
-	struct portalmem_ioc_range *ranges = NULL;
-	enum dma_data_direction direction;
-	struct portalmem_ioc_sync sync;
-	struct dma_buf *dmabuf;
+	struct portalmem_ioc_sync ioc;
 	int ret;
 
-	ret = copy_struct_from_user(&sync, sizeof(sync), arg, usize);
+	ret = copy_struct_from_user(&ioc, sizeof(ioc), arg, usize);
 	if (ret)
 		return ret;
-	direction = sync_direction(sync.flags);
-	if (sync.flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK ||
-	    direction == DMA_NONE || sync.pad)
+	*fd = ioc.fd;
+	sync->direction = sync_direction(ioc.flags);
+	sync->for_cpu = !(ioc.flags & DMA_BUF_SYNC_END);
+	sync->count = ioc.count;
+	sync->ranges = NULL;
+	if (ioc.flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK ||
+	    sync->direction == DMA_NONE || ioc.pad)
 		return -EINVAL;
-	if (sync.count > PORTALMEM_SYNC_RANGES_MAX)
+	if (ioc.count > PORTALMEM_SYNC_RANGES_MAX)
 		return -EINVAL;
+	if (!ioc.count)
+		return 0;
 
-	dmabuf = get_own(sync.fd);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
+	sync->ranges = vmemdup_user(u64_to_user_ptr(ioc.ranges),
+				    ioc.count * sizeof(*sync->ranges));
+	return PTR_ERR_OR_ZERO(sync->ranges);
+}
 
-	if (sync.count) {
-		ranges = vmemdup_user(u64_to_user_ptr(sync.ranges),
-				      sync.count * sizeof(*ranges));
-		if (IS_ERR(ranges)) {
-			ret = PTR_ERR(ranges);
-			goto put;
-		}
+/**
+ * portalmem_sync_free - free what portalmem_sync_from_user() made
+ * @sync: it
+ */
+void portalmem_sync_free(struct portalmem_sync *sync)
+{
+	kvfree(sync->ranges);
+}
+
+static long ioc_sync(void __user *arg, size_t usize)
+{
+	struct portalmem_sync sync;
+	struct dma_buf *dmabuf;
+	int fd, ret;
+
+	ret = portalmem_sync_from_user(&sync, &fd, arg, usize);
+	if (ret)
+		return ret;
+	dmabuf = portalmem_get(fd);
+	if (IS_ERR(dmabuf)) {
+		ret = PTR_ERR(dmabuf);
+	} else {
+		ret = portalmem_sync(dmabuf, &sync);
+		dma_buf_put(dmabuf);
 	}
-	ret = portalmem_sync_ranges(dmabuf, ranges, sync.count, direction,
-				    !(sync.flags & DMA_BUF_SYNC_END));
-	kvfree(ranges);
-put:
-	dma_buf_put(dmabuf);
+	portalmem_sync_free(&sync);
 	return ret;
+}
+
+static long ioc_heap(struct portalmem_node *node, void __user *arg,
+		     size_t usize)
+{
+	struct portalmem_heap *heap = node->heap;
+	struct portalmem_ioc_heap info = {};
+	int ret;
+
+	ret = portalmem_check_flags(arg, usize);
+	if (ret)
+		return ret;
+
+	info.caching = node->caching;
+	info.cachings = portalmem_request_cachings(heap);
+	info.features = heap->features;
+	if (!portalmem_mmap_is_pinnable())
+		info.features &= ~PORTALMEM_HEAP_PINNABLE;
+	info.used = (u64)atomic_long_read(&heap->npages) << PAGE_SHIFT;
+	info.buffers = atomic_read(&heap->buffers);
+	strscpy_pad(info.name, heap->name, sizeof(info.name));
+	portalmem_limit_describe(heap->limit, &info);
+	heap->ops->describe(heap, &info);
+	return portalmem_copy_out(arg, usize, &info, sizeof(info));
+}
+
+static long ioc_trim(void __user *arg, size_t usize)
+{
+	struct portalmem_ioc_trim trim;
+	int ret;
+
+	ret = copy_struct_from_user(&trim, sizeof(trim), arg, usize);
+	if (ret)
+		return ret;
+	if (trim.flags || trim.pad || trim.freed)
+		return -EINVAL;
+	trim.freed = (u64)portalmem_pool_trim(capable(CAP_SYS_ADMIN))
+		     << PAGE_SHIFT;
+	return portalmem_copy_out(arg, usize, &trim, sizeof(trim));
 }
 
 static struct portalmem_node *node_of(struct file *file)
@@ -388,27 +478,32 @@ static int portalmem_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
-/* The size in the request number may be any: compare all the rest. */
-#define WITHOUT_SIZE(cmd) ((cmd) & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT))
-
 static long portalmem_ioctl(struct file *file, unsigned int cmd,
 			    unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 	size_t usize = _IOC_SIZE(cmd);
 
-	switch (WITHOUT_SIZE(cmd)) {
-	case WITHOUT_SIZE(PORTALMEM_IOC_VERSION):
+	switch (PORTALMEM_WITHOUT_SIZE(cmd)) {
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_VERSION):
 		return ioc_version(user, usize);
-	case WITHOUT_SIZE(PORTALMEM_IOC_ALLOC):
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_ALLOC):
 		return ioc_alloc(node_of(file), user, usize);
-	case WITHOUT_SIZE(PORTALMEM_IOC_INFO):
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_INFO):
 		return ioc_info(user, usize);
-	case WITHOUT_SIZE(PORTALMEM_IOC_SYNC):
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_SYNC):
 		return ioc_sync(user, usize);
-	case WITHOUT_SIZE(PORTALMEM_IOC_SEGMENTS):
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_SEGMENTS):
 		return ioc_segments(user, usize);
-	case WITHOUT_SIZE(DMA_HEAP_IOCTL_ALLOC):
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_HEAP):
+		return ioc_heap(node_of(file), user, usize);
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_TRIM):
+		return ioc_trim(user, usize);
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_ATTACH):
+		return portalmem_ioc_attach(user, usize);
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_IMPORT_USER):
+		return ioc_import_user(user, usize);
+	case PORTALMEM_WITHOUT_SIZE(DMA_HEAP_IOCTL_ALLOC):
 		return ioc_heap_alloc(node_of(file), user, usize);
 	default:
 		return -ENOTTY;
@@ -422,50 +517,129 @@ static const struct file_operations portalmem_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-#define NODE(misc_name, dev_name, node_heap, node_caching)  \
-	{                                                   \
-		.misc = {                                   \
-			.minor = MISC_DYNAMIC_MINOR,        \
-			.name = misc_name,                  \
-			.nodename = dev_name,               \
-			.mode = 0660,                       \
-			.fops = &portalmem_fops,            \
-		},                                          \
-		.heap = node_heap,                          \
-		.caching = node_caching,                    \
-	}
+/* All nodes. Written when the module is loaded and unloaded, and by probes. */
+static DEFINE_MUTEX(nodes_lock);
+static LIST_HEAD(nodes);
 
-static struct portalmem_node nodes[] = {
-	NODE("portalmem", "portalmem", &portalmem_system_heap,
-	     PORTALMEM_CACHED),
-	NODE("portalmem-heap", "dma_heap/portalmem", &portalmem_system_heap,
-	     PORTALMEM_CACHED),
-	NODE("portalmem-heap-wc", "dma_heap/portalmem-wc",
-	     &portalmem_system_heap, PORTALMEM_WC),
-};
-
-static void remove_nodes(unsigned int count)
+static void free_node(struct portalmem_node *node)
 {
-	while (count--)
-		misc_deregister(&nodes[count].misc);
+	kfree(node->misc.name);
+	kfree(node->misc.nodename);
+	kfree(node);
+}
+
+static int add_node(const char *misc_name, const char *path, umode_t mode,
+		    struct portalmem_heap *heap, u32 caching)
+{
+	struct portalmem_node *node = kzalloc(sizeof(*node), GFP_KERNEL);
+	int ret;
+
+	if (!node)
+		return -ENOMEM;
+	node->heap = heap;
+	node->caching = caching;
+	node->misc.minor = MISC_DYNAMIC_MINOR;
+	node->misc.name = kstrdup(misc_name, GFP_KERNEL);
+	node->misc.nodename = kstrdup(path, GFP_KERNEL);
+	node->misc.mode = mode;
+	node->misc.fops = &portalmem_fops;
+	ret = node->misc.name && node->misc.nodename ?
+		      misc_register(&node->misc) :
+		      -ENOMEM;
+	if (ret) {
+		free_node(node);
+		return ret;
+	}
+	mutex_lock(&nodes_lock);
+	list_add(&node->entry, &nodes);
+	mutex_unlock(&nodes_lock);
+	return 0;
+}
+
+/**
+ * portalmem_dev_add - make a node for a heap
+ * @heap: the heap; the node is /dev/dma_heap/ and its name
+ *
+ * Return: 0 or a negative errno.
+ */
+int portalmem_dev_add(struct portalmem_heap *heap)
+{
+	char misc_name[sizeof("portalmem-heap-") + PORTALMEM_HEAP_NAME_LEN];
+	char path[sizeof("dma_heap/") + PORTALMEM_HEAP_NAME_LEN];
+
+	snprintf(misc_name, sizeof(misc_name), "portalmem-heap-%s",
+		 heap->name);
+	snprintf(path, sizeof(path), "dma_heap/%s", heap->name);
+	return add_node(misc_name, path, 0660, heap, heap->caching);
+}
+
+/**
+ * portalmem_dev_find_heap - the heap of that name
+ * @name: as PORTALMEM_IOC_HEAP tells it
+ *
+ * Return: the heap, which is there until the module goes, or NULL.
+ */
+struct portalmem_heap *portalmem_dev_find_heap(const char *name)
+{
+	struct portalmem_heap *heap = NULL;
+	struct portalmem_node *node;
+
+	mutex_lock(&nodes_lock);
+	list_for_each_entry(node, &nodes, entry) {
+		if (!strcmp(node->heap->name, name)) {
+			heap = node->heap;
+			break;
+		}
+	}
+	mutex_unlock(&nodes_lock);
+	return heap;
+}
+
+/**
+ * portalmem_dev_exit - remove all nodes
+ *
+ * Nobody has one open: an open node keeps the module.
+ */
+void portalmem_dev_exit(void)
+{
+	struct portalmem_node *node, *tmp;
+
+	list_for_each_entry_safe(node, tmp, &nodes, entry) {
+		misc_deregister(&node->misc);
+		free_node(node);
+	}
 }
 
 int portalmem_dev_init(void)
 {
+	static const struct {
+		const char *misc_name;
+		const char *path;
+		umode_t mode;
+		struct portalmem_heap *heap;
+		u32 caching;
+	} fixed[] = {
+		{ "portalmem", "portalmem", 0660, &portalmem_system_heap,
+		  PORTALMEM_CACHED },
+		{ "portalmem-heap", "dma_heap/portalmem", 0660,
+		  &portalmem_system_heap, PORTALMEM_CACHED },
+		{ "portalmem-heap-wc", "dma_heap/portalmem-wc", 0660,
+		  &portalmem_system_heap, PORTALMEM_WC },
+		/* Stricter: no cgroup pays for what it hands out. */
+		{ "portalmem-contiguous", "dma_heap/portalmem-contiguous", 0600,
+		  &portalmem_contiguous_heap, PORTALMEM_CACHED },
+	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
-		int ret = misc_register(&nodes[i].misc);
+	for (i = 0; i < ARRAY_SIZE(fixed); i++) {
+		int ret = add_node(fixed[i].misc_name, fixed[i].path,
+				   fixed[i].mode, fixed[i].heap,
+				   fixed[i].caching);
 
 		if (ret) {
-			remove_nodes(i);
+			portalmem_dev_exit();
 			return ret;
 		}
 	}
 	return 0;
-}
-
-void portalmem_dev_exit(void)
-{
-	remove_nodes(ARRAY_SIZE(nodes));
 }

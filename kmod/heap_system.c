@@ -35,19 +35,36 @@ static void system_free(struct portalmem_heap *heap,
 			struct page *page = pfn_to_page(pfn);
 
 			pfn += 1UL << compound_order(page);
-			portalmem_chunk_give(page, caching);
+			if (!portalmem_pool_put(page, caching))
+				portalmem_chunk_give(page, caching);
 			cond_resched();
 		}
 	}
 	portalmem_table_fini(table);
 }
 
+static void system_describe(struct portalmem_heap *heap,
+			    struct portalmem_ioc_heap *info)
+{
+	unsigned long pooled = portalmem_pool_npages();
+
+	info->pooled = (u64)pooled << PAGE_SHIFT;
+	info->available = (u64)(portalmem_available_pages() + pooled)
+			  << PAGE_SHIFT;
+	info->largest = info->available;
+}
+
 static const struct portalmem_heap_ops system_ops = {
 	.alloc = system_alloc,
 	.free = system_free,
+	.describe = system_describe,
 };
 
 struct portalmem_heap portalmem_system_heap = {
 	.name = "system",
 	.ops = &system_ops,
+	.features = PORTALMEM_HEAP_PINNABLE,
+	.cachings = PORTALMEM_CACHINGS_ALL,
+	.caching = PORTALMEM_CACHED,
+	.limit = &portalmem_system_limit,
 };

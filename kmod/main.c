@@ -5,23 +5,59 @@
 
 #include "portalmem.h"
 
+/* Parts in the order of their dependence; each goes in the reverse order. */
 static int __init portalmem_init(void)
 {
 	int ret;
 
-	ret = portalmem_caching_init();
+	portalmem_limit_init();
+	ret = portalmem_device_init();
 	if (ret)
 		return ret;
+	ret = portalmem_user_device_init();
+	if (ret)
+		goto exit_device;
+	ret = portalmem_pool_init();
+	if (ret)
+		goto exit_user_device;
+	ret = portalmem_carveout_init();
+	if (ret)
+		goto exit_regions;
+	ret = portalmem_of_init();
+	if (ret)
+		goto exit_regions;
 	ret = portalmem_dev_init();
 	if (ret)
-		portalmem_caching_exit();
+		goto exit_of;
+	ret = portalmem_regions_publish();
+	if (ret)
+		goto exit_dev;
+	return 0;
+
+exit_dev:
+	portalmem_dev_exit();
+exit_of:
+	portalmem_of_exit();
+exit_regions:
+	portalmem_regions_destroy();
+	portalmem_carveout_exit();
+	portalmem_pool_exit();
+exit_user_device:
+	portalmem_user_device_exit();
+exit_device:
+	portalmem_device_exit();
 	return ret;
 }
 
 static void __exit portalmem_exit(void)
 {
+	portalmem_of_exit();
 	portalmem_dev_exit();
-	portalmem_caching_exit();
+	portalmem_regions_destroy();
+	portalmem_carveout_exit();
+	portalmem_pool_exit();
+	portalmem_user_device_exit();
+	portalmem_device_exit();
 }
 
 module_init(portalmem_init);

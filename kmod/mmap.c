@@ -9,7 +9,9 @@
  * number, at once: nobody may pin pages through a mapping whose memory type
  * others would not know.
  */
+#include <linux/io.h>
 #include <linux/moduleparam.h>
+#include <linux/pfn.h>
 #include <linux/vmalloc.h>
 
 #include "portalmem.h"
@@ -51,6 +53,24 @@ static const struct vm_operations_struct pages_vm_ops = {
 	.fault = pages_fault,
 };
 
+static int access_resource(const struct portalmem_buffer *buffer,
+			   unsigned long index, unsigned int offset, void *data,
+			   int length, int write)
+{
+	phys_addr_t base = PFN_PHYS(portalmem_table_pfn(&buffer->table, index));
+	void __iomem *vaddr = portalmem_caching_map(base, PAGE_SIZE,
+						    buffer->caching);
+
+	if (!vaddr)
+		return -ENOMEM;
+	if (write)
+		memcpy_toio(vaddr + offset, data, length);
+	else
+		memcpy_fromio(data, vaddr + offset, length);
+	iounmap(vaddr);
+	return length;
+}
+
 /* Lets a debugger read and write what get_user_pages() cannot reach. */
 static int pfn_access(struct vm_area_struct *vma, unsigned long address,
 		      void *data, int length, int write)
@@ -64,6 +84,13 @@ static int pfn_access(struct vm_area_struct *vma, unsigned long address,
 
 	if (index >= buffer->table.npages)
 		return -EFAULT;
+	/* Nobody has checked that: what comes here found no page. */
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EACCES;
+	length = min_t(int, length, PAGE_SIZE - offset);
+	if (buffer->table.backing == PORTALMEM_RESOURCE)
+		return access_resource(buffer, index, offset, data, length,
+				       write);
 
 	/* A mapping of the buffer's own memory type, not the kernel's alias. */
 	page = portalmem_table_page(&buffer->table, index);
@@ -72,7 +99,6 @@ static int pfn_access(struct vm_area_struct *vma, unsigned long address,
 	if (!vaddr)
 		return -ENOMEM;
 
-	length = min_t(int, length, PAGE_SIZE - offset);
 	if (write)
 		memcpy(vaddr + offset, data, length);
 	else
@@ -120,7 +146,7 @@ static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
  * @vma: where; the core has checked that it lies within the buffer
  *
  * Return: 0; -EINVAL for a private mapping, whose copies no device would see;
- * -ENOMEM.
+ * -EACCES for a writable one of a read-only buffer; -ENOMEM.
  */
 int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
@@ -129,6 +155,16 @@ int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
 
+	/*
+	 * The core has seen to that for the buffer's own descriptor, not for
+	 * the file of an importer that forwards its mmap.
+	 */
+	if (buffer->read_only) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		portalmem_vm_flags_clear(vma, VM_MAYWRITE);
+	}
+
 	vma->vm_private_data = buffer;
 
 	/*
@@ -136,6 +172,7 @@ int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	 * page frame numbers already; a page must not be inserted there then.
 	 */
 	if (buffer->caching != PORTALMEM_CACHED ||
+	    buffer->table.backing != PORTALMEM_PAGES ||
 	    !portalmem_mmap_is_pinnable() ||
 	    (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO))) {
 		vma->vm_ops = &pfn_vm_ops;

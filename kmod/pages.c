@@ -16,12 +16,6 @@
 
 #include "portalmem.h"
 
-/*
- * The largest chunk is what one huge page maps: a larger one could not be
- * mapped by a single page table entry, and neighbours merge anyway.
- */
-#define CHUNK_ORDER_MAX (PMD_SHIFT - PAGE_SHIFT)
-
 /* After how much the available memory is looked at again: 16 MiB. */
 #define RECHECK_PAGES (SZ_16M >> PAGE_SHIFT)
 
@@ -56,12 +50,19 @@ static bool is_in_reach(struct page *page, unsigned int order,
 	return page_to_pfn(page) + (1UL << order) - 1 <= max_pfn;
 }
 
-/*
+/**
+ * portalmem_alloc_in_reach - one chunk within a request's node and address limit
+ * @gfp: flags, without a zone
+ * @order: 1 << @order pages
+ * @request: what limits it
+ *
  * The kernel has a GFP flag for zones and none for addresses. A limit between
  * two zones is tried in the higher one first, as the DMA API does.
+ *
+ * Return: the pages, or NULL.
  */
-static struct page *alloc_in_reach(unsigned int order,
-				   const struct portalmem_request *request)
+struct page *portalmem_alloc_in_reach(gfp_t gfp, unsigned int order,
+				      const struct portalmem_request *request)
 {
 	static const struct {
 		unsigned int bits;
@@ -71,7 +72,6 @@ static struct page *alloc_in_reach(unsigned int order,
 		{ 32, __GFP_DMA32 },
 		{ 24, __GFP_DMA },
 	};
-	gfp_t gfp = chunk_gfp(order, request->caching);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(zones); i++) {
@@ -92,32 +92,76 @@ static struct page *alloc_in_reach(unsigned int order,
 	return NULL;
 }
 
+static struct page *alloc_fresh(unsigned int order,
+				const struct portalmem_request *request)
+{
+	gfp_t gfp = chunk_gfp(order, request->caching);
+	struct page *page = portalmem_alloc_in_reach(gfp, order, request);
+	int ret;
+
+	if (!page)
+		return NULL;
+	ret = portalmem_caching_apply(page, 1UL << order, request->caching);
+	if (ret) {
+		__free_pages(page, order);
+		return NULL;
+	}
+	return page;
+}
+
 /* The largest chunk of at most 1 << *ORDER pages; *ORDER is what it got. */
 static struct page *take_chunk(unsigned int *order,
 			       const struct portalmem_request *request)
 {
-	for (;;) {
-		struct page *page = alloc_in_reach(*order, request);
+	unsigned int most = *order;
+	bool trimmed = false;
 
+	for (;;) {
+		struct page *page = portalmem_pool_take(*order, request);
+
+		if (!page)
+			page = alloc_fresh(*order, request);
 		if (page || !*order)
 			return page;
 		(*order)--;
+		/*
+		 * A cgroup at its limit gets no large chunk while its own pool
+		 * takes the room, as large chunks are not worth any reclaim.
+		 */
+		if (!*order && !trimmed && portalmem_pool_trim(false)) {
+			trimmed = true;
+			*order = most;
+		}
 	}
 }
 
-/*
- * How many pages can be had without driving anybody into the OOM killer. Our
- * own allocations never wake it, but taking the last page leaves the next page
- * fault of whoever comes with no other way out.
+/**
+ * portalmem_available_pages - how much can be had without an OOM kill
+ *
+ * Our own allocations never wake the OOM killer, but taking the last page
+ * leaves the next page fault of whoever comes with no other way out.
+ * Free pages of CMA are for movable memory, which buffers are not.
+ *
+ * Return: pages.
  */
-static unsigned long available_pages(void)
+unsigned long portalmem_available_pages(void)
 {
+	unsigned long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
 	unsigned long anonymous = global_node_page_state(NR_ACTIVE_ANON) +
 				  global_node_page_state(NR_INACTIVE_ANON);
+	long available = max(si_mem_available() - (long)cma, 0L);
 	long swap = get_nr_swap_pages();
 
-	return si_mem_available() +
-	       min_t(unsigned long, anonymous, max(swap, 0L));
+	return available + min_t(unsigned long, anonymous, max(swap, 0L));
+}
+
+/* Pooled pages are not available to anybody until they are given back. */
+static bool is_available(unsigned long npages)
+{
+	if (npages <= portalmem_available_pages())
+		return true;
+	return portalmem_pool_trim(true) &&
+	       npages <= portalmem_available_pages();
 }
 
 /**
@@ -130,7 +174,7 @@ void portalmem_chunk_give(struct page *page, u32 caching)
 {
 	unsigned int order = compound_order(page);
 
-	if (portalmem_caching_restore(page, order, caching)) {
+	if (portalmem_caching_restore(page, 1UL << order, caching)) {
 		/*
 		 * Losing the pages is bad, but handing pages of the wrong
 		 * memory type to the next user is worse.
@@ -162,7 +206,8 @@ void portalmem_pages_give(struct list_head *chunks, u32 caching)
  * @chunks: empty list that the chunks are added to
  * @request: how many pages, not 0, and of what kind
  *
- * Chunks are compound pages of descending order.
+ * Chunks are compound pages. What is freed again on failure does not go to the
+ * pool: a caller who is refused memory shall not keep any.
  *
  * Return: 0, -ENOMEM, or -EINTR when a fatal signal is pending; nothing is
  * kept on failure.
@@ -171,7 +216,7 @@ int portalmem_pages_take(struct list_head *chunks,
 			 const struct portalmem_request *request)
 {
 	unsigned long npages = request->npages;
-	unsigned int order = CHUNK_ORDER_MAX;
+	unsigned int order = PORTALMEM_CHUNK_ORDER_MAX;
 	unsigned long recheck = npages;
 	int ret = -ENOMEM;
 
@@ -184,7 +229,7 @@ int portalmem_pages_take(struct list_head *chunks,
 		}
 		/* Now and then again: others allocate at the same time. */
 		if (npages <= recheck) {
-			if (npages > available_pages())
+			if (!is_available(npages))
 				goto give;
 			recheck = npages - min(npages, RECHECK_PAGES);
 		}
@@ -192,12 +237,6 @@ int portalmem_pages_take(struct list_head *chunks,
 		page = take_chunk(&order, request);
 		if (!page)
 			goto give;
-		ret = portalmem_caching_apply(page, order, request->caching);
-		if (ret) {
-			put_page(page);
-			goto give;
-		}
-		ret = -ENOMEM;
 		list_add_tail(&page->lru, chunks);
 		npages -= 1UL << order;
 		cond_resched();

@@ -2,16 +2,20 @@
 /*
  * portalmem: what the parts of the module share.
  *
- * Calls go one way: a node checks and copies an ioctl (dev.c), a buffer is
- * made of what a heap supplies (buffer.c, heap_*.c), a heap takes pages
- * (pages.c) in a caching mode (caching.c), and the dma-buf operations
- * (dma_buf.c, mmap.c, sync.c) exist once for all heaps. Release goes back
- * through heap->ops->free.
+ * Calls go one way: a node copies an ioctl (dev.c), what is wanted is checked
+ * (request.c), a buffer is made of what a heap supplies (buffer.c, heap_*.c), a
+ * heap takes pages (pages.c) in a caching mode (caching.c), and the dma-buf
+ * operations (dma_buf.c, mmap.c, sync.c) exist once for all heaps. Release goes
+ * back through heap->ops->free. A device that user space drives (user_device.c)
+ * is an importer like any other (attach.c).
  */
 #ifndef _PORTALMEM_H
 #define _PORTALMEM_H
 
+#include <linux/atomic.h>
+#include <linux/device.h>
 #include <linux/dma-buf.h>
+#include <linux/io.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -36,15 +40,33 @@ struct portalmem_segment {
 };
 
 /**
+ * enum portalmem_backing - what a buffer's memory is to the kernel
+ * @PORTALMEM_PAGES: ordinary pages, that anybody may hold references to
+ * @PORTALMEM_PFNS: pages that user mappings of the buffer hold no references to,
+ *	such as CMA's and those of a process
+ * @PORTALMEM_RESOURCE: an address range without pages and without a place in
+ *	the kernel's linear mapping
+ */
+enum portalmem_backing {
+	PORTALMEM_PAGES,
+	PORTALMEM_PFNS,
+	PORTALMEM_RESOURCE,
+};
+
+/**
  * struct portalmem_table - a buffer's segments in order
  * @npages: pages in all
  * @count: segments
+ * @backing: what they are
  * @segments: @count entries and a last one whose @start is @npages
+ * @origin: what the heap needs to know when it takes them back
  */
 struct portalmem_table {
 	unsigned long npages;
 	unsigned int count;
+	enum portalmem_backing backing;
 	struct portalmem_segment *segments;
+	u64 origin;
 };
 
 /**
@@ -53,6 +75,12 @@ struct portalmem_table {
  * @caching: PORTALMEM_CACHED, PORTALMEM_WC or PORTALMEM_UC
  * @nid: NUMA node that all of it must be on, or NUMA_NO_NODE
  * @max_pfn: last page frame number that is allowed
+ * @align: of the first page frame number, a power of two; more than 1 only on
+ *	heaps with PORTALMEM_HEAP_CONTIGUOUS
+ * @adopt: take the pages at @region_index of a region as they are
+ * @region_index: pages from the region's start
+ * @address: of the user memory that the buffer is made of, on that heap alone
+ * @read_only: no process and no device may write to the buffer
  * @fd_flags: O_CLOEXEC and access mode of the file descriptor to be
  * @name: NUL-terminated name, empty for none
  */
@@ -61,6 +89,11 @@ struct portalmem_request {
 	u32 caching;
 	int nid;
 	unsigned long max_pfn;
+	unsigned long align;
+	bool adopt;
+	unsigned long region_index;
+	unsigned long address;
+	bool read_only;
 	u32 fd_flags;
 	const char *name;
 };
@@ -69,6 +102,7 @@ struct portalmem_request {
  * struct portalmem_heap_ops - where pages come from
  * @alloc: fill in the table with zeroed pages in the caching mode asked for
  * @free: take them back; some may still be held by others (GUP)
+ * @describe: fill in what PORTALMEM_IOC_HEAP says of the memory behind it
  */
 struct portalmem_heap_ops {
 	int (*alloc)(struct portalmem_heap *heap,
@@ -76,16 +110,38 @@ struct portalmem_heap_ops {
 		     struct portalmem_table *table);
 	void (*free)(struct portalmem_heap *heap, struct portalmem_table *table,
 		     u32 caching);
+	void (*describe)(struct portalmem_heap *heap,
+			 struct portalmem_ioc_heap *info);
 };
+
+#define PORTALMEM_CACHING_BIT(caching) (1U << (caching))
+#define PORTALMEM_CACHINGS_ALL (PORTALMEM_CACHING_BIT(PORTALMEM_CACHED) | \
+				PORTALMEM_CACHING_BIT(PORTALMEM_WC) | \
+				PORTALMEM_CACHING_BIT(PORTALMEM_UC))
 
 /**
  * struct portalmem_heap - a source of pages
  * @name: what PORTALMEM_IOC_INFO reports
  * @ops: how to get and return them
+ * @features: PORTALMEM_HEAP_* bits
+ * @cachings: caching modes that it can give, PORTALMEM_CACHING_BIT() of each
+ * @caching: what PORTALMEM_DEFAULT means where nobody says otherwise
+ * @limit: how much one user and all of them may hold, or NULL
+ * @dev: stands for the devices that use its memory unknown to the kernel, or
+ *	NULL when nothing is known of them
+ * @npages: pages in live buffers
+ * @buffers: live buffers
  */
 struct portalmem_heap {
 	const char *name;
 	const struct portalmem_heap_ops *ops;
+	u32 features;
+	u32 cachings;
+	u32 caching;
+	struct portalmem_limit *limit;
+	struct device *dev;
+	atomic_long_t npages;
+	atomic_t buffers;
 };
 
 /**
@@ -93,17 +149,21 @@ struct portalmem_heap {
  * @heap: where the pages go back to
  * @table: the pages
  * @caching: what was asked for
+ * @read_only: nobody may write to it
  * @pid: thread group that asked
+ * @account: whose limit it counts against
  * @lock: protects all below; nests inside the dma-buf's reservation lock
  * @attachments: devices attached now
  * @mappings: mapped attachments, struct portalmem_mapping
- * @vaddr: kernel mapping while an importer has one, else NULL
+ * @vaddr: kernel mapping of pages while an importer has one, else NULL
  */
 struct portalmem_buffer {
 	struct portalmem_heap *heap;
 	struct portalmem_table table;
 	u32 caching;
+	bool read_only;
 	struct pid *pid;
+	struct portalmem_account *account;
 
 	struct mutex lock; /* protects all below */
 	unsigned int attachments;
@@ -126,6 +186,7 @@ struct portalmem_dma_run {
  * @node: entry of portalmem_buffer.mappings
  * @dev: the device
  * @direction: what it was mapped for
+ * @needs_sync: whether the device and the CPU see different bytes without sync
  * @sgt: the scatterlist that the importer works with
  * @nruns: DMA segments; fewer than CPU segments behind an IOMMU
  * @runs: @nruns entries and a last one that starts at the buffer's end
@@ -134,16 +195,39 @@ struct portalmem_mapping {
 	struct list_head node;
 	struct device *dev;
 	enum dma_data_direction direction;
+	bool needs_sync;
 	struct sg_table sgt;
 	unsigned int nruns;
 	struct portalmem_dma_run *runs;
 };
 
+/**
+ * struct portalmem_sync - cache maintenance that somebody asks for
+ * @ranges: in any order; they may overlap and be empty
+ * @count: how many
+ * @direction: DMA_FROM_DEVICE when the CPU reads, DMA_TO_DEVICE when it writes,
+ *	DMA_BIDIRECTIONAL for both
+ * @for_cpu: before the CPU's access, else after it
+ */
+struct portalmem_sync {
+	const struct portalmem_ioc_range *ranges;
+	unsigned int count;
+	enum dma_data_direction direction;
+	bool for_cpu;
+};
+
 /* table.c */
 int portalmem_table_init(struct portalmem_table *table,
 			 struct list_head *chunks, unsigned long npages);
+int portalmem_table_init_run(struct portalmem_table *table,
+			     enum portalmem_backing backing, unsigned long pfn,
+			     unsigned long npages);
+int portalmem_table_append(struct portalmem_table *table, unsigned long pfn);
+void portalmem_table_trim(struct portalmem_table *table);
 void portalmem_table_fini(struct portalmem_table *table);
 unsigned int portalmem_table_find(const struct portalmem_table *table,
+				  unsigned long index);
+unsigned long portalmem_table_pfn(const struct portalmem_table *table,
 				  unsigned long index);
 struct page *portalmem_table_page(const struct portalmem_table *table,
 				  unsigned long index);
@@ -155,27 +239,143 @@ portalmem_segment_npages(const struct portalmem_segment *segment)
 }
 
 /* caching.c */
-int portalmem_caching_init(void);
-void portalmem_caching_exit(void);
 u32 portalmem_caching_effective(u32 caching);
+u32 portalmem_caching_possible(void);
 pgprot_t portalmem_caching_prot(u32 caching, pgprot_t prot);
-int portalmem_caching_apply(struct page *page, unsigned int order, u32 caching);
-int portalmem_caching_restore(struct page *page, unsigned int order,
+int portalmem_caching_apply(struct page *page, unsigned long npages,
+			    u32 caching);
+int portalmem_caching_restore(struct page *page, unsigned long npages,
 			      u32 caching);
+int portalmem_caching_flush(struct page *page, unsigned long npages);
+int portalmem_caching_clear(struct page *page, unsigned long npages,
+			    u32 caching);
+void __iomem *portalmem_caching_map(phys_addr_t address, size_t size,
+				    u32 caching);
+
+/* device.c */
+int portalmem_device_init(void);
+void portalmem_device_exit(void);
+struct device *portalmem_device(void);
+bool portalmem_device_may_bounce(struct device *dev);
+bool portalmem_device_is_translated(struct device *dev);
+bool portalmem_device_needs_sync(struct device *dev,
+				 const struct sg_table *sgt);
+
+/* limit.c */
+struct portalmem_limit;
+struct portalmem_account;
+extern struct portalmem_limit portalmem_system_limit;
+extern struct portalmem_limit portalmem_contiguous_limit;
+void portalmem_limit_init(void);
+struct portalmem_account *
+portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages);
+void portalmem_limit_uncharge(struct portalmem_limit *limit,
+			      struct portalmem_account *account,
+			      unsigned long npages);
+void portalmem_limit_describe(struct portalmem_limit *limit,
+			      struct portalmem_ioc_heap *info);
 
 /* pages.c */
+
+/*
+ * The largest chunk is what one huge page maps: a larger one could not be
+ * mapped by a single page table entry, and neighbours merge anyway.
+ */
+#define PORTALMEM_CHUNK_ORDER_MAX (PMD_SHIFT - PAGE_SHIFT)
+
+unsigned long portalmem_available_pages(void);
+struct page *portalmem_alloc_in_reach(gfp_t gfp, unsigned int order,
+				      const struct portalmem_request *request);
 int portalmem_pages_take(struct list_head *chunks,
 			 const struct portalmem_request *request);
 void portalmem_pages_give(struct list_head *chunks, u32 caching);
 void portalmem_chunk_give(struct page *page, u32 caching);
 
+/* pool.c */
+int portalmem_pool_init(void);
+void portalmem_pool_exit(void);
+bool portalmem_pool_put(struct page *page, u32 caching);
+struct page *portalmem_pool_take(unsigned int order,
+				 const struct portalmem_request *request);
+unsigned long portalmem_pool_trim(bool all);
+unsigned long portalmem_pool_npages(void);
+
 /* heap_system.c */
 extern struct portalmem_heap portalmem_system_heap;
+
+/* heap_contiguous.c */
+extern struct portalmem_heap portalmem_contiguous_heap;
+
+/* user.c */
+extern struct portalmem_heap portalmem_user_heap;
+
+/* heap_region.c */
+struct portalmem_region;
+struct gen_pool;
+struct portalmem_region *portalmem_region_create(const char *name,
+						 phys_addr_t base, u64 size,
+						 enum portalmem_backing backing,
+						 u32 caching,
+						 struct device *dev);
+struct portalmem_region *portalmem_region_of_pool(const char *name,
+						  struct gen_pool *pool,
+						  u32 caching);
+
+/* Without gen_pool there are no regions, and nobody to make any. */
+#ifdef CONFIG_GENERIC_ALLOCATOR
+int portalmem_regions_publish(void);
+void portalmem_regions_destroy(void);
+
+/* carveout.c */
+int portalmem_carveout_init(void);
+void portalmem_carveout_exit(void);
+#else
+static inline int portalmem_regions_publish(void)
+{
+	return 0;
+}
+
+static inline void portalmem_regions_destroy(void)
+{
+}
+
+static inline int portalmem_carveout_init(void)
+{
+	return 0;
+}
+
+static inline void portalmem_carveout_exit(void)
+{
+}
+#endif
+
+/* of.c */
+#if defined(CONFIG_OF) && defined(CONFIG_GENERIC_ALLOCATOR)
+int portalmem_of_init(void);
+void portalmem_of_exit(void);
+#else
+static inline int portalmem_of_init(void)
+{
+	return 0;
+}
+
+static inline void portalmem_of_exit(void)
+{
+}
+#endif
+
+/* request.c */
+u32 portalmem_request_cachings(const struct portalmem_heap *heap);
+int portalmem_request_init(struct portalmem_request *request,
+			   const struct portalmem_heap *heap, u32 caching,
+			   const struct portalmem_ioc_alloc *alloc);
+int portalmem_request_import(struct portalmem_request *request,
+			     const struct portalmem_ioc_import_user *import);
 
 /* buffer.c */
 struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 					const struct portalmem_request *request);
-struct portalmem_buffer *portalmem_buffer_of(struct dma_buf *dmabuf);
+struct portalmem_buffer *portalmem_buffer_of(const struct dma_buf *dmabuf);
 void portalmem_buffer_describe(struct dma_buf *dmabuf,
 			       struct portalmem_ioc_info *info);
 struct portalmem_ioc_segment
@@ -190,21 +390,58 @@ static inline u64 portalmem_buffer_size(const struct portalmem_buffer *buffer)
 
 /* dma_buf.c */
 extern const struct dma_buf_ops portalmem_dma_buf_ops;
+struct portalmem_dma_run *portalmem_dma_runs(const struct sg_table *sgt,
+					     struct device *dev,
+					     unsigned int *count);
 
 /* mmap.c */
 bool portalmem_mmap_is_pinnable(void);
 int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 /* sync.c */
-int portalmem_sync_all(struct dma_buf *dmabuf,
-		       enum dma_data_direction direction, bool for_cpu);
-int portalmem_sync_ranges(struct dma_buf *dmabuf,
-			  const struct portalmem_ioc_range *ranges,
-			  unsigned int count,
-			  enum dma_data_direction direction, bool for_cpu);
+void portalmem_sync_alias(const struct portalmem_buffer *buffer);
+void portalmem_sync_mapping(const struct portalmem_buffer *buffer,
+			    const struct portalmem_mapping *mapping,
+			    bool for_cpu);
+bool portalmem_sync_is_needed(const struct sg_table *sgt);
+int portalmem_sync_check(const struct portalmem_sync *sync, u64 size);
+int portalmem_sync_prepare(struct dma_buf *dmabuf,
+			   const struct portalmem_sync *sync);
+int portalmem_sync_ranges(struct portalmem_buffer *buffer,
+			  const struct sg_table *only,
+			  const struct portalmem_sync *sync);
+int portalmem_sync(struct dma_buf *dmabuf, const struct portalmem_sync *sync);
+
+/* user_device.c */
+int portalmem_user_device_init(void);
+void portalmem_user_device_exit(void);
+struct device *portalmem_user_device_get(const char *bus, const char *name);
+bool portalmem_user_device_is_there(struct device *dev);
+int portalmem_user_device_prepare(struct device *dev,
+				  unsigned int address_bits);
+bool portalmem_user_device_reaches(struct device *dev,
+				   const struct portalmem_buffer *buffer);
+
+/* attach.c */
+void portalmem_attachments_end(struct device *dev);
+long portalmem_ioc_attach(void __user *arg, size_t usize);
 
 /* dev.c */
+
+/* The size in a request number may be any: compare all the rest. */
+#define PORTALMEM_WITHOUT_SIZE(cmd) ((cmd) & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT))
+
+int portalmem_copy_out(void __user *to, size_t usize, const void *from,
+		       size_t ksize);
+int portalmem_check_flags(void __user *arg, size_t usize);
+u32 portalmem_table_part(u32 first, u32 count, u32 total);
+int portalmem_table_copy_out(void __user *to, const void *entry, size_t size);
+int portalmem_sync_from_user(struct portalmem_sync *sync, int *fd,
+			     void __user *arg, size_t usize);
+void portalmem_sync_free(struct portalmem_sync *sync);
 int portalmem_dev_init(void);
+int portalmem_dev_add(struct portalmem_heap *heap);
+struct portalmem_heap *portalmem_dev_find_heap(const char *name);
 void portalmem_dev_exit(void);
 
 #endif /* _PORTALMEM_H */

@@ -26,9 +26,10 @@ probe()
 		{ print > file }'
 }
 
-# 6.13 wants the namespace as a string. The older macro would turn a string
-# into one with quotation marks in it, which is what the size tells.
-probe IMPORT_NS_STRING <<'END'
+# 6.13 wants a namespace as a string, be it imported or exported. The older macro
+# would turn a string into one with quotation marks in it, which is what the size
+# tells.
+probe NS_STRING <<'END'
 #include <linux/module.h>
 MODULE_IMPORT_NS(DMA_BUF);
 MODULE_LICENSE("GPL");
@@ -38,6 +39,108 @@ MODULE_LICENSE("GPL");
 #define MODULE_INFO(tag, info) \
 	_Static_assert(sizeof(info) == sizeof("DMA_BUF"), "not stringified")
 MODULE_IMPORT_NS("DMA_BUF");
+END
+
+# 6.18 replaced the migrate type by flags. Both are integers to the compiler, and
+# so the old form has an enumerator of its own that clashes with the new one. A
+# kernel without the function counts as old.
+probe CONTIG_FLAGS <<'END'
+#include <linux/gfp.h>
+int portalmem_probe(void);
+enum { ACR_FLAGS_NONE };
+int portalmem_probe(void)
+{
+#ifdef CONFIG_CONTIG_ALLOC
+	return alloc_contig_range(0, 0, MIGRATE_MOVABLE, GFP_KERNEL);
+#else
+	return ACR_FLAGS_NONE;
+#endif
+}
+---
+#include <linux/gfp.h>
+int portalmem_probe(void);
+int portalmem_probe(void)
+{
+	return alloc_contig_range(0, 0, ACR_FLAGS_NONE, GFP_KERNEL);
+}
+END
+
+# 6.8 gave the short call a new name, and the old name more parameters.
+probe LIST_LRU_ADD_OBJ <<'END'
+#include <linux/list_lru.h>
+bool portalmem_probe(struct list_lru *lru, struct list_head *item);
+bool portalmem_probe(struct list_lru *lru, struct list_head *item)
+{
+	return list_lru_add(lru, item);
+}
+---
+#include <linux/list_lru.h>
+bool portalmem_probe(struct list_lru *lru, struct list_head *item);
+bool portalmem_probe(struct list_lru *lru, struct list_head *item)
+{
+	return list_lru_add_obj(lru, item);
+}
+END
+
+# 6.9 lets a walk be stopped. The old form has an enumerator of its own that
+# clashes with the kernel's.
+probe LRU_STOP <<'END'
+#include <linux/list_lru.h>
+enum { LRU_STOP };
+int portalmem_probe = LRU_STOP;
+---
+#include <linux/list_lru.h>
+int portalmem_probe = LRU_STOP;
+END
+
+# 6.13 took the lock from the callback's parameters.
+probe LRU_WALK_UNLOCKED <<'END'
+#include <linux/list_lru.h>
+extern enum lru_status portalmem_probe(struct list_head *item,
+				       struct list_lru_one *list,
+				       spinlock_t *lock, void *data);
+list_lru_walk_cb portalmem_callback = portalmem_probe;
+---
+#include <linux/list_lru.h>
+extern enum lru_status portalmem_probe(struct list_head *item,
+				       struct list_lru_one *list, void *data);
+list_lru_walk_cb portalmem_callback = portalmem_probe;
+END
+
+# 6.7 allocates shrinkers.
+probe SHRINKER_ALLOC <<'END'
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+int portalmem_probe(struct shrinker *shrinker);
+int portalmem_probe(struct shrinker *shrinker)
+{
+	return register_shrinker(shrinker, "probe");
+}
+---
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+struct shrinker *portalmem_probe(void);
+struct shrinker *portalmem_probe(void)
+{
+	return shrinker_alloc(0, "probe");
+}
+END
+
+# 6.3 has the flags of an area changed by functions alone.
+probe VM_FLAGS_CLEAR <<'END'
+#include <linux/mm.h>
+void portalmem_probe(struct vm_area_struct *vma);
+void portalmem_probe(struct vm_area_struct *vma)
+{
+	vma->vm_flags &= ~VM_MAYWRITE;
+}
+---
+#include <linux/mm.h>
+void portalmem_probe(struct vm_area_struct *vma);
+void portalmem_probe(struct vm_area_struct *vma)
+{
+	vm_flags_clear(vma, VM_MAYWRITE);
+}
 END
 
 objects=

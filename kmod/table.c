@@ -5,8 +5,10 @@
  * so that nothing needs a page array that is as long as the buffer.
  */
 #include <linux/list_sort.h>
+#include <linux/log2.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "portalmem.h"
 
@@ -72,6 +74,7 @@ int portalmem_table_init(struct portalmem_table *table,
 
 	table->npages = npages;
 	table->count = count;
+	table->backing = PORTALMEM_PAGES;
 	table->segments = segment;
 
 	list_for_each_entry_safe(page, tmp, chunks, lru) {
@@ -95,6 +98,99 @@ int portalmem_table_init(struct portalmem_table *table,
 	segment->pfn = 0;
 	segment->start = npages;
 	return 0;
+}
+
+/**
+ * portalmem_table_init_run - make a table of one run
+ * @table: to be filled in
+ * @backing: what the memory is
+ * @pfn: first page frame
+ * @npages: pages
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int portalmem_table_init_run(struct portalmem_table *table,
+			     enum portalmem_backing backing, unsigned long pfn,
+			     unsigned long npages)
+{
+	struct portalmem_segment *segments;
+
+	segments = kvmalloc_array(2, sizeof(*segments),
+				  GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (!segments)
+		return -ENOMEM;
+
+	segments[0].pfn = pfn;
+	segments[0].start = 0;
+	segments[1].pfn = 0;
+	segments[1].start = npages;
+	table->npages = npages;
+	table->count = 1;
+	table->backing = backing;
+	table->segments = segments;
+	return 0;
+}
+
+/* Make room for a number of segments, the last one of no pages included. */
+static int resize(struct portalmem_table *table, unsigned int room)
+{
+	struct portalmem_segment *segments;
+
+	segments = kvmalloc_array(room, sizeof(*segments),
+				  GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+					  __GFP_NOWARN);
+	if (!segments)
+		return -ENOMEM;
+	if (table->segments)
+		memcpy(segments, table->segments,
+		       (table->count + 1) * sizeof(*segments));
+	kvfree(table->segments);
+	table->segments = segments;
+	return 0;
+}
+
+/**
+ * portalmem_table_append - add a page to a table that grows
+ * @table: all zeroes before the first page
+ * @pfn: the page frame
+ *
+ * Return: 0, or -ENOMEM and then the table is as it was.
+ */
+int portalmem_table_append(struct portalmem_table *table, unsigned long pfn)
+{
+	struct portalmem_segment *last = table->segments;
+
+	if (table->count) {
+		last += table->count - 1;
+		if (pfn == last->pfn + (table->npages - last->start)) {
+			table->npages++;
+			last[1].start++;
+			return 0;
+		}
+	}
+	/* The room is a power of two, and so the count tells when it is full. */
+	if (is_power_of_2(table->count + 1)) {
+		int ret = resize(table, 2 * (table->count + 1));
+
+		if (ret)
+			return ret;
+	}
+	last = &table->segments[table->count++];
+	last[0].pfn = pfn;
+	last[0].start = table->npages++;
+	last[1].pfn = 0;
+	last[1].start = table->npages;
+	return 0;
+}
+
+/**
+ * portalmem_table_trim - give back the room that a table grew into
+ * @table: complete; nothing may be appended any more
+ */
+void portalmem_table_trim(struct portalmem_table *table)
+{
+	/* Without memory for a smaller one, the larger one serves as well. */
+	resize(table, table->count + 1);
 }
 
 /**
@@ -133,8 +229,24 @@ unsigned int portalmem_table_find(const struct portalmem_table *table,
 }
 
 /**
- * portalmem_table_page - the page at an index
+ * portalmem_table_pfn - the page frame number at an index
  * @table: the table
+ * @index: page within the buffer, less than @table->npages
+ *
+ * Return: the page frame number.
+ */
+unsigned long portalmem_table_pfn(const struct portalmem_table *table,
+				  unsigned long index)
+{
+	const struct portalmem_segment *segment =
+		&table->segments[portalmem_table_find(table, index)];
+
+	return segment->pfn + index - segment->start;
+}
+
+/**
+ * portalmem_table_page - the page at an index
+ * @table: the table, not of PORTALMEM_RESOURCE
  * @index: page within the buffer, less than @table->npages
  *
  * Return: the page; no reference is taken.
@@ -142,8 +254,5 @@ unsigned int portalmem_table_find(const struct portalmem_table *table,
 struct page *portalmem_table_page(const struct portalmem_table *table,
 				  unsigned long index)
 {
-	const struct portalmem_segment *segment =
-		&table->segments[portalmem_table_find(table, index)];
-
-	return pfn_to_page(segment->pfn + index - segment->start);
+	return pfn_to_page(portalmem_table_pfn(table, index));
 }

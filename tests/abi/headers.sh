@@ -31,8 +31,17 @@ write_user() {
 				struct portalmem_alloc_options options =
 					PORTALMEM_ALLOC_OPTIONS_INIT;
 				struct portalmem_info info = PORTALMEM_INFO_INIT;
+				struct portalmem_heap_info heap =
+					PORTALMEM_HEAP_INFO_INIT;
+				struct portalmem_attach_options attach =
+					PORTALMEM_ATTACH_OPTIONS_INIT;
+				struct portalmem_attachment_info attachment =
+					PORTALMEM_ATTACHMENT_INFO_INIT;
 
-				return options.name == 0 && info.size == 0;
+				return options.name == 0 && info.size == 0 &&
+					heap.size == 0 &&
+					attach.address_bits == 0 &&
+					attachment.size == 0;
 			}
 		END
 		;;

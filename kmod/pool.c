@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Freed chunks that are kept for the next allocation, so that neither zeroing
+ * nor a change of memory type is on its way.
+ *
+ * A chunk comes in as it was left by its last owner. A worker zeroes it; until
+ * then it can be handed out, too, zeroed by whoever takes it.
+ *
+ * Chunks are charged to a memory cgroup, and a charge lives with its pages. So
+ * each cgroup has lists of its own (list_lru keeps them), takes from those only,
+ * and gets them shrunk when it is at its limit itself. The pages of the root
+ * cgroup are charged to nobody and serve nobody else.
+ */
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/list_lru.h>
+#include <linux/memcontrol.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/topology.h>
+#include <linux/workqueue.h>
+
+#include "portalmem.h"
+
+#define NORDERS (PORTALMEM_CHUNK_ORDER_MAX + 1)
+
+/* What the limit is until portalmem_pool_init() has seen how much memory is. */
+#define SHARE_OF_MEMORY ULONG_MAX
+
+static unsigned long pool_limit_mb = SHARE_OF_MEMORY;
+module_param(pool_limit_mb, ulong, 0644);
+MODULE_PARM_DESC(pool_limit_mb,
+		 "Most MiB of freed memory that is kept for the next allocations (default: an eighth of memory; 0: none)");
+
+static unsigned int pool_idle_s = 30;
+module_param(pool_idle_s, uint, 0644);
+MODULE_PARM_DESC(pool_idle_s,
+		 "Seconds after which pooled memory that nobody took goes back to the system (default: 30)");
+
+/*
+ * An entry goes from dirty over cleaning to clean, or is taken when it is dirty
+ * or clean. Who cleans is the only one who may touch it meanwhile.
+ */
+enum entry_state {
+	ENTRY_DIRTY,
+	ENTRY_CLEANING,
+	ENTRY_CLEAN,
+};
+
+/**
+ * struct pool_entry - a chunk in the pool
+ * @lru: in the list of its caching mode, order, cgroup and node
+ * @dirty: in dirty_entries while @state is ENTRY_DIRTY
+ * @page: the chunk
+ * @since: when it came, in jiffies
+ * @order: of the chunk
+ * @caching: of the chunk
+ * @state: changed under dirty_lock, and from ENTRY_CLEANING by the worker
+ */
+struct pool_entry {
+	struct list_head lru;
+	struct list_head dirty;
+	struct page *page;
+	unsigned long since;
+	u8 order;
+	u8 caching;
+	u8 state;
+};
+
+/* Uncached memory is not pooled: to zero it takes longer than all it saves. */
+static const u32 pooled_cachings[] = { PORTALMEM_CACHED, PORTALMEM_WC };
+
+static struct list_lru lists[ARRAY_SIZE(pooled_cachings)][NORDERS];
+static struct kmem_cache *entry_cache;
+static struct workqueue_struct *workers;
+static struct shrinker *shrinker;
+static atomic_long_t pooled_pages;
+
+/* Some kernels shrink from the moment when the lists are still being made. */
+static bool ready;
+
+/* How many pages are handled in one go, while others wait. */
+#define BATCH_PAGES 2048
+
+/* Protects dirty_entries; nests inside the locks of the lists. */
+static DEFINE_SPINLOCK(dirty_lock);
+static LIST_HEAD(dirty_entries);
+
+static struct list_lru *list_of(unsigned int order, u32 caching)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+		if (pooled_cachings[i] == caching)
+			return &lists[i][order];
+	return NULL;
+}
+
+static struct pool_entry *next_dirty(void)
+{
+	struct pool_entry *entry;
+
+	spin_lock(&dirty_lock);
+	entry = list_first_entry_or_null(&dirty_entries, struct pool_entry,
+					 dirty);
+	if (entry) {
+		list_del(&entry->dirty);
+		entry->state = ENTRY_CLEANING;
+	}
+	spin_unlock(&dirty_lock);
+	return entry;
+}
+
+static void clean_entries(struct work_struct *work)
+{
+	unsigned long npages = 0;
+	struct pool_entry *entry;
+
+	while (npages < BATCH_PAGES && (entry = next_dirty())) {
+		unsigned long size = 1UL << entry->order;
+
+		if (portalmem_caching_clear(entry->page, size,
+					    entry->caching)) {
+			/* Whoever takes it tries again. */
+			spin_lock(&dirty_lock);
+			entry->state = ENTRY_DIRTY;
+			list_add_tail(&entry->dirty, &dirty_entries);
+			spin_unlock(&dirty_lock);
+			return;
+		}
+		/* Pairs with the acquire in claim(). */
+		smp_store_release(&entry->state, ENTRY_CLEAN);
+		npages += size;
+	}
+	/* Who waits for this work does not wait for all that came since. */
+	if (npages >= BATCH_PAGES)
+		queue_work(workers, work);
+}
+
+static DECLARE_WORK(clean_work, clean_entries);
+
+/**
+ * struct isolation - what is taken off a list
+ * @entries: taken so far
+ * @npages: in them
+ * @most: when to stop
+ * @before: only what came before this time, in jiffies, if @by_age
+ * @by_age: see @before
+ * @from_allowed_nodes: only what is on a node that the task may use
+ */
+struct isolation {
+	struct list_head entries;
+	unsigned long npages;
+	unsigned long most;
+	unsigned long before;
+	bool by_age;
+	bool from_allowed_nodes;
+};
+
+static bool claim(struct pool_entry *entry)
+{
+	bool claimed = true;
+
+	/* Pairs with the release in clean_entries(): the zeroes are seen. */
+	if (smp_load_acquire(&entry->state) == ENTRY_CLEAN)
+		return true;
+
+	spin_lock(&dirty_lock);
+	if (entry->state == ENTRY_DIRTY)
+		list_del(&entry->dirty);
+	else if (entry->state == ENTRY_CLEANING)
+		claimed = false;
+	spin_unlock(&dirty_lock);
+	return claimed;
+}
+
+static bool is_allowed_node(const struct page *page)
+{
+#ifdef CONFIG_CPUSETS
+	return node_isset(page_to_nid(page), current->mems_allowed);
+#else
+	return true;
+#endif
+}
+
+static PORTALMEM_LRU_CALLBACK(isolate_entry, item, list, data)
+{
+	struct pool_entry *entry = list_entry(item, struct pool_entry, lru);
+	struct isolation *isolation = data;
+
+	if (isolation->npages >= isolation->most)
+		return PORTALMEM_LRU_STOP;
+	/* The oldest come first. */
+	if (isolation->by_age && time_after(entry->since, isolation->before))
+		return PORTALMEM_LRU_STOP;
+	if (isolation->from_allowed_nodes && !is_allowed_node(entry->page))
+		return LRU_SKIP;
+	if (!claim(entry))
+		return LRU_SKIP;
+
+	list_lru_isolate(list, item);
+	list_add_tail(item, &isolation->entries);
+	isolation->npages += 1UL << entry->order;
+	return LRU_REMOVED;
+}
+
+static void free_entry(struct pool_entry *entry)
+{
+	atomic_long_sub(1UL << entry->order, &pooled_pages);
+	kmem_cache_free(entry_cache, entry);
+}
+
+static void free_isolated(struct isolation *isolation)
+{
+	struct pool_entry *entry, *tmp;
+
+	list_for_each_entry_safe(entry, tmp, &isolation->entries, lru) {
+		portalmem_chunk_give(entry->page, entry->caching);
+		free_entry(entry);
+		cond_resched();
+	}
+}
+
+#ifdef CONFIG_MEMCG
+
+/* The cgroup that pays for a page, with a reference, or NULL. */
+static struct mem_cgroup *memcg_of(struct page *page)
+{
+	struct mem_cgroup *memcg;
+
+	rcu_read_lock();
+	do {
+		memcg = folio_memcg(page_folio(page));
+	} while (memcg && !css_tryget(&memcg->css));
+	rcu_read_unlock();
+	return memcg;
+}
+
+#else
+
+static struct mem_cgroup *memcg_of(struct page *page)
+{
+	return NULL;
+}
+
+#endif
+
+/*
+ * list_lru finds the cgroup of an entry by who pays for the entry itself, and
+ * that is the one who pays for the chunk.
+ */
+static struct pool_entry *alloc_entry(struct page *page, struct list_lru *list)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	struct mem_cgroup *memcg = memcg_of(page);
+	struct mem_cgroup *before;
+	struct pool_entry *entry;
+
+	if (!memcg)
+		return kmem_cache_alloc_lru(entry_cache, list, gfp);
+
+	before = set_active_memcg(memcg);
+	entry = kmem_cache_alloc_lru(entry_cache, list, gfp | __GFP_ACCOUNT);
+	set_active_memcg(before);
+	mem_cgroup_put(memcg);
+	return entry;
+}
+
+static void age_entries(struct work_struct *work);
+static DECLARE_DELAYED_WORK(age_work, age_entries);
+
+static unsigned long idle_jiffies(void)
+{
+	/* More than a day is as good as for ever. */
+	return min(READ_ONCE(pool_idle_s), 24 * 60 * 60U) * (unsigned long)HZ;
+}
+
+static void schedule_aging(void)
+{
+	/* A quarter of the time late is good enough. */
+	queue_delayed_work(workers, &age_work,
+			   max(idle_jiffies() / 4, HZ / 10UL));
+}
+
+/**
+ * portalmem_pool_put - keep a freed chunk
+ * @page: first page of a compound or single page, with its only reference
+ * @caching: the mode that it is in
+ *
+ * Return: true when the pool owns it now, false when it is still the caller's.
+ */
+bool portalmem_pool_put(struct page *page, u32 caching)
+{
+	unsigned int order = compound_order(page);
+	struct list_lru *list = list_of(order, caching);
+	unsigned long limit = READ_ONCE(pool_limit_mb);
+	struct pool_entry *entry;
+
+	if (!list ||
+	    (atomic_long_read(&pooled_pages) + (1UL << order)) >>
+			    (20 - PAGE_SHIFT) >= limit)
+		return false;
+	/* Somebody who pinned it may still write there. */
+	if (page_count(page) != 1)
+		return false;
+	entry = alloc_entry(page, list);
+	if (!entry)
+		return false;
+
+	INIT_LIST_HEAD(&entry->lru);
+	entry->page = page;
+	entry->since = jiffies;
+	entry->order = order;
+	entry->caching = caching;
+	entry->state = ENTRY_DIRTY;
+	atomic_long_add(1UL << order, &pooled_pages);
+
+	spin_lock(&dirty_lock);
+	list_add_tail(&entry->dirty, &dirty_entries);
+	spin_unlock(&dirty_lock);
+	/* From here on it can be taken. */
+	portalmem_list_lru_add(list, &entry->lru);
+
+	queue_work(workers, &clean_work);
+	schedule_aging();
+	return true;
+}
+
+/* The pool knows no places, and a task with a policy has wishes about them. */
+static bool is_for_anywhere(const struct portalmem_request *request)
+{
+#ifdef CONFIG_NUMA
+	if (current->mempolicy)
+		return false;
+#endif
+	return request->nid == NUMA_NO_NODE && request->max_pfn == ULONG_MAX;
+}
+
+/* What the cgroup has that would be charged for fresh pages now. */
+static void isolate_own(struct isolation *isolation, struct list_lru *list)
+{
+	/* That of set_active_memcg(), else the task's, else the root. */
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(NULL);
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY) {
+		unsigned long nr_to_walk = BATCH_PAGES;
+
+		if (isolation->npages >= isolation->most)
+			break;
+		list_lru_walk_one(list, nid, memcg, isolate_entry, isolation,
+				  &nr_to_walk);
+	}
+	mem_cgroup_put(memcg);
+}
+
+static void isolate_all(struct isolation *isolation, struct list_lru *list)
+{
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY) {
+		unsigned long nr_to_walk = ULONG_MAX;
+
+		list_lru_walk_node(list, nid, isolate_entry, isolation,
+				   &nr_to_walk);
+	}
+}
+
+/**
+ * portalmem_pool_take - a pooled chunk for the caller
+ * @order: 1 << @order pages
+ * @request: what they are for
+ *
+ * Return: zeroed pages in the caching mode asked for, or NULL.
+ */
+struct page *portalmem_pool_take(unsigned int order,
+				 const struct portalmem_request *request)
+{
+	struct list_lru *list = list_of(order, request->caching);
+	struct isolation isolation = {
+		.entries = LIST_HEAD_INIT(isolation.entries),
+		.most = 1,
+		.from_allowed_nodes = true,
+	};
+	struct pool_entry *entry;
+	struct page *page;
+
+	if (!list || !atomic_long_read(&pooled_pages) ||
+	    !is_for_anywhere(request))
+		return NULL;
+	isolate_own(&isolation, list);
+	if (!isolation.npages)
+		return NULL;
+
+	entry = list_first_entry(&isolation.entries, struct pool_entry, lru);
+	page = entry->page;
+	if (entry->state == ENTRY_DIRTY &&
+	    portalmem_caching_clear(page, 1UL << order, entry->caching)) {
+		free_isolated(&isolation);
+		return NULL;
+	}
+	free_entry(entry);
+	return page;
+}
+
+typedef void (*isolate_fn)(struct isolation *isolation, struct list_lru *list);
+
+static unsigned long trim_list(struct list_lru *list, isolate_fn isolate)
+{
+	unsigned long npages = 0;
+
+	for (;;) {
+		struct isolation isolation = {
+			.entries = LIST_HEAD_INIT(isolation.entries),
+			.most = BATCH_PAGES,
+		};
+
+		isolate(&isolation, list);
+		free_isolated(&isolation);
+		if (!isolation.npages)
+			return npages;
+		npages += isolation.npages;
+	}
+}
+
+static unsigned long trim(isolate_fn isolate)
+{
+	unsigned long npages = 0;
+	unsigned int i, order;
+
+	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+		for (order = 0; order < NORDERS; order++)
+			npages += trim_list(&lists[i][order], isolate);
+	return npages;
+}
+
+/**
+ * portalmem_pool_trim - give pooled pages back to the system
+ * @all: everybody's, not only those of the caller's cgroup
+ *
+ * Return: how many.
+ */
+unsigned long portalmem_pool_trim(bool all)
+{
+	unsigned long npages;
+
+	if (!atomic_long_read(&pooled_pages))
+		return 0;
+	/* What the worker has in hand cannot be taken from it. */
+	npages = trim(all ? isolate_all : isolate_own);
+	flush_work(&clean_work);
+	return npages + trim(all ? isolate_all : isolate_own);
+}
+
+/**
+ * portalmem_pool_npages - how much is pooled
+ *
+ * Return: pages, of all cgroups together.
+ */
+unsigned long portalmem_pool_npages(void)
+{
+	return atomic_long_read(&pooled_pages);
+}
+
+static void isolate_aged(struct isolation *isolation, struct list_lru *list)
+{
+	isolation->by_age = true;
+	isolation->before = jiffies - idle_jiffies();
+	isolate_all(isolation, list);
+}
+
+static void age_entries(struct work_struct *work)
+{
+	trim(isolate_aged);
+	if (atomic_long_read(&pooled_pages))
+		schedule_aging();
+}
+
+static unsigned long count_entries(struct shrinker *unused,
+				   struct shrink_control *sc)
+{
+	unsigned long npages = 0;
+	unsigned int i, order;
+
+	/* Pairs with the release in portalmem_pool_init(). */
+	if (!smp_load_acquire(&ready))
+		return SHRINK_EMPTY;
+	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+		for (order = 0; order < NORDERS; order++)
+			npages += list_lru_shrink_count(&lists[i][order], sc)
+				  << order;
+	return npages ?: SHRINK_EMPTY;
+}
+
+static unsigned long scan_entries(struct shrinker *unused,
+				  struct shrink_control *sc)
+{
+	struct isolation isolation = {
+		.entries = LIST_HEAD_INIT(isolation.entries),
+		.most = sc->nr_to_scan,
+	};
+	unsigned int i, order;
+
+	for (order = NORDERS; order--;) {
+		for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++) {
+			unsigned long nr_to_walk = BATCH_PAGES;
+
+			if (isolation.npages >= isolation.most)
+				break;
+			list_lru_walk_one(&lists[i][order], sc->nid, sc->memcg,
+					  isolate_entry, &isolation, &nr_to_walk);
+		}
+	}
+	free_isolated(&isolation);
+	return isolation.npages ?: SHRINK_STOP;
+}
+
+static void destroy_lists(void)
+{
+	unsigned int i, order;
+
+	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+		for (order = 0; order < NORDERS; order++)
+			list_lru_destroy(&lists[i][order]);
+}
+
+static int init_lists(void)
+{
+	unsigned int i, order;
+
+	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++) {
+		for (order = 0; order < NORDERS; order++) {
+			int ret = list_lru_init_memcg(&lists[i][order],
+						      shrinker);
+
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+int portalmem_pool_init(void)
+{
+	int ret = -ENOMEM;
+
+	if (pool_limit_mb == SHARE_OF_MEMORY)
+		pool_limit_mb = totalram_pages() / 8 / (SZ_1M >> PAGE_SHIFT);
+
+	entry_cache = KMEM_CACHE(pool_entry, 0);
+	if (!entry_cache)
+		return -ENOMEM;
+	workers = alloc_workqueue("portalmem", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!workers)
+		goto destroy_cache;
+	shrinker = portalmem_shrinker_alloc(count_entries, scan_entries);
+	if (IS_ERR(shrinker)) {
+		ret = PTR_ERR(shrinker);
+		goto destroy_workers;
+	}
+	ret = init_lists();
+	if (ret)
+		goto destroy_lists;
+	/* Pairs with the acquire in count_entries(): the lists are seen. */
+	smp_store_release(&ready, true);
+	portalmem_shrinker_start(shrinker);
+	return 0;
+
+destroy_lists:
+	portalmem_shrinker_free(shrinker);
+	destroy_lists();
+destroy_workers:
+	destroy_workqueue(workers);
+destroy_cache:
+	kmem_cache_destroy(entry_cache);
+	return ret;
+}
+
+void portalmem_pool_exit(void)
+{
+	cancel_delayed_work_sync(&age_work);
+	cancel_work_sync(&clean_work);
+	portalmem_shrinker_free(shrinker);
+	trim(isolate_all);
+	destroy_lists();
+	destroy_workqueue(workers);
+	kmem_cache_destroy(entry_cache);
+}

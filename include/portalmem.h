@@ -30,11 +30,18 @@ extern "C" {
 /** Longest buffer or heap name, with its terminating NUL. Since 0.1. */
 #define PORTALMEM_NAME_MAX 32
 
+/** Longest names of a bus and of a device on it, the same way. Since 0.1. */
+#define PORTALMEM_BUS_MAX 16
+#define PORTALMEM_DEVICE_MAX 64
+
 /** A place to allocate from: one device node, or a memory file. Since 0.1. */
 struct portalmem_device;
 
 /** A buffer that this process holds. Since 0.1. */
 struct portalmem_buffer;
+
+/** A buffer mapped for a device, until nobody holds this. Since 0.1. */
+struct portalmem_attachment;
 
 /** How the CPU maps a buffer. Since 0.1. */
 enum portalmem_caching {
@@ -94,12 +101,23 @@ struct portalmem_alloc_options {
 	int node;	  /**< NUMA node that all memory comes from; -1: any */
 	/** every physical address is below 1 << address_bits; 0: no limit */
 	unsigned int address_bits;
+	/**
+	 * on heaps whose buffers are one segment: its physical address is a
+	 * multiple of this power of two, in bytes; 0: of the page size
+	 */
+	uint64_t alignment;
+	/**
+	 * of a reserved region: not 0 takes the bytes at region_offset as they
+	 * are, without zeroing them
+	 */
+	int adopt;
+	uint64_t region_offset; /**< whole pages; 0 without adopt */
 };
 
-#define PORTALMEM_ALLOC_OPTIONS_INIT                           \
-	{                                                      \
-		sizeof(struct portalmem_alloc_options),        \
-			PORTALMEM_CACHING_DEFAULT, NULL, -1, 0 \
+#define PORTALMEM_ALLOC_OPTIONS_INIT                                    \
+	{                                                               \
+		sizeof(struct portalmem_alloc_options),                 \
+			PORTALMEM_CACHING_DEFAULT, NULL, -1, 0, 0, 0, 0 \
 	}
 
 /**
@@ -126,6 +144,113 @@ struct portalmem_info {
 			0                                                    \
 		}                                                            \
 	}
+
+/** Bits of portalmem_heap_info.features. Since 0.1. */
+enum portalmem_heap_features {
+	PORTALMEM_HEAP_IS_CONTIGUOUS = 1, /**< every buffer is one segment */
+	PORTALMEM_HEAP_IS_REGION = 2,  /**< a reserved region, fixed in size */
+	PORTALMEM_HEAP_IS_PINNABLE = 4 /**< cached mappings can be pinned */
+};
+
+/**
+ * What a heap is, and how much of it is left at this moment. Start from
+ * PORTALMEM_HEAP_INFO_INIT. Since 0.1.
+ */
+struct portalmem_heap_info {
+	size_t struct_size;		/**< set by the initializer */
+	enum portalmem_caching caching; /**< what the default means here */
+	unsigned int cachings; /**< 1 << n: buffers of caching n can be had */
+	unsigned int features; /**< enum portalmem_heap_features */
+	uint32_t fragments;    /**< free runs of a region, else 0 */
+	uint32_t buffers;      /**< live ones */
+	uint64_t size;	       /**< of a region; 0: takes from all of memory */
+	uint64_t used; /**< by live buffers, and freed ones still pinned */
+	/** for buffers now, before what a limit or a memory cgroup forbids */
+	uint64_t available;
+	uint64_t largest;    /**< single buffer among these */
+	uint64_t pooled;     /**< freed, and kept for the next buffers */
+	uint64_t limit;	     /**< for all users together; 0: none */
+	uint64_t user_limit; /**< for one user; 0: none */
+	uint64_t user_used;  /**< by the calling process's user */
+	char name[PORTALMEM_NAME_MAX];
+};
+
+#define PORTALMEM_HEAP_INFO_INIT                                               \
+	{                                                                      \
+		sizeof(struct portalmem_heap_info), PORTALMEM_CACHING_UNKNOWN, \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                    \
+		{                                                              \
+			0                                                      \
+		}                                                              \
+	}
+
+/** What a device does with a buffer. Since 0.1. */
+enum portalmem_direction {
+	PORTALMEM_DIRECTION_TO_DEVICE = 1,   /**< it reads */
+	PORTALMEM_DIRECTION_FROM_DEVICE = 2, /**< it writes */
+	PORTALMEM_DIRECTION_BOTH = 3
+};
+
+/**
+ * How to map a buffer for a device. Start from PORTALMEM_ATTACH_OPTIONS_INIT.
+ * Since 0.1.
+ */
+struct portalmem_attach_options {
+	size_t struct_size; /**< set by the initializer */
+	/** all that the device will do with the buffer */
+	enum portalmem_direction direction;
+	/**
+	 * the device reaches addresses below 1 << address_bits, where no driver
+	 * of the kernel knows that; 0: what is set, for a PCI device without a
+	 * driver 32
+	 */
+	unsigned int address_bits;
+};
+
+#define PORTALMEM_ATTACH_OPTIONS_INIT                    \
+	{                                                \
+		sizeof(struct portalmem_attach_options), \
+			PORTALMEM_DIRECTION_BOTH, 0      \
+	}
+
+/** Bits of portalmem_attachment_info.features. Since 0.1. */
+enum portalmem_attachment_features {
+	PORTALMEM_ATTACHMENT_IS_TRANSLATED = 1, /**< by an IOMMU */
+	PORTALMEM_ATTACHMENT_IS_BOUNCED = 2, /**< the device may get copies */
+	/** the device sees memory and not the CPU's caches */
+	PORTALMEM_ATTACHMENT_IS_SYNCED = 4,
+	PORTALMEM_ATTACHMENT_IS_OWN = 8 /**< portalmem exported the buffer */
+};
+
+/**
+ * What an attachment is. Start from PORTALMEM_ATTACHMENT_INFO_INIT. Since 0.1.
+ */
+struct portalmem_attachment_info {
+	size_t struct_size; /**< set by the initializer */
+	enum portalmem_direction direction;
+	unsigned int features; /**< enum portalmem_attachment_features */
+	uint32_t segments;     /**< runs that the device sees as contiguous */
+	unsigned int address_bits;	   /**< how far the device reaches */
+	uint64_t size;			   /**< of the buffer */
+	char bus[PORTALMEM_BUS_MAX];	   /**< the device's, as in /sys/bus */
+	char device[PORTALMEM_DEVICE_MAX]; /**< as in /sys/bus/BUS/devices */
+};
+
+#define PORTALMEM_ATTACHMENT_INFO_INIT                             \
+	{                                                          \
+		sizeof(struct portalmem_attachment_info),          \
+			PORTALMEM_DIRECTION_BOTH, 0, 0, 0, 0, {0}, \
+		{                                                  \
+			0                                          \
+		}                                                  \
+	}
+
+/** A run of a buffer that a device sees as contiguous. Since 0.1. */
+struct portalmem_dma_segment {
+	uint64_t offset;  /**< its first byte within the buffer */
+	uint64_t length;  /**< bytes */
+	uint64_t address; /**< what the device is to be given */
+};
 
 /**
  * Version of the library in use, as "MAJOR.MINOR.PATCH".
@@ -164,8 +289,9 @@ const char *portalmem_backend_name(enum portalmem_backend backend);
 /**
  * Open a place to allocate from.
  *
- * @param path a node (/dev/portalmem, /dev/dma_heap/NAME, /dev/udmabuf), or
- *        NULL for the backend's usual one
+ * @param path a node (/dev/portalmem, /dev/dma_heap/NAME, /dev/udmabuf), a
+ *        NAME without a slash for the node /dev/dma_heap/NAME, or NULL for the
+ *        backend's usual one
  * @param backend which backend to use, or PORTALMEM_BACKEND_ANY: with a path,
  *        what the node answers to; without, what the environment variable
  *        PORTALMEM_BACKEND names, else the first of the list that opens
@@ -200,18 +326,51 @@ portalmem_device_get_backend(const struct portalmem_device *device);
 const char *portalmem_device_get_path(const struct portalmem_device *device);
 
 /**
- * Allocate a buffer. Its bytes are zero.
+ * Describe the heap that a device allocates from.
+ *
+ * @param info must have been initialized with PORTALMEM_HEAP_INFO_INIT
+ * @return 0; -EINVAL for NULL or when info was not initialized; -EOPNOTSUPP
+ *         when nobody can tell: the backend is not portalmem, or the module is
+ *         older than this function; errors of the kernel.
+ * Since 0.1.
+ */
+int portalmem_device_get_heap_info(struct portalmem_device *device,
+				   struct portalmem_heap_info *info);
+
+/**
+ * Give freed memory that the device's heap keeps for the next buffers back to
+ * the system: what the caller's memory cgroup paid for, and with CAP_SYS_ADMIN
+ * everybody's.
+ *
+ * @param freedp how many bytes were given back, or NULL
+ * @return 0, also when there was nothing; -EINVAL for NULL; -EOPNOTSUPP when
+ *         the backend keeps no memory or the module is older than this
+ *         function; errors of the kernel.
+ * Since 0.1.
+ */
+int portalmem_device_trim(struct portalmem_device *device, uint64_t *freedp);
+
+/**
+ * Allocate a buffer. Its bytes are zero, unless the options adopt what is in a
+ * reserved region; that takes CAP_SYS_RAWIO.
  *
  * @param device where from
  * @param size bytes, rounded up to whole pages
  * @param options what kind, or NULL for the device's default and no name
  * @param bufferp the buffer, released with portalmem_buffer_unref()
  * @return 0; -EINVAL for size 0, an unknown caching, a bad name, a node that is
- *         not there, more than 64 address bits or options that were not
- *         initialized; -EOPNOTSUPP when the backend cannot give that caching
- *         or place memory at all (of a DMA heap other than "system" nothing is
- * known, it takes the default only); -ENOMEM when it is more than the machine,
- * the memory cgroup or a limit has left; -EMFILE, -ENFILE; -EINTR when killed.
+ *         not there, more than 64 address bits, an alignment that is not a
+ *         power of two or below the page size, a region offset without adopt or
+ *         outside of the region, adopt with an alignment or address bits, or
+ *         options that were not initialized;
+ *         -EOPNOTSUPP when the backend or the heap cannot give that caching,
+ *         alignment, place or adoption (of a DMA heap other than "system"
+ *         nothing is known, it takes the default only); -EPERM for adoption
+ *         without CAP_SYS_RAWIO; -EBUSY when a live buffer is there; -EDQUOT
+ *         when it is more than a limit on the user or on all users has left;
+ *         -ENOMEM when it is more than the machine, the memory cgroup or the
+ *         heap has left, in one piece where the heap needs one; -EMFILE,
+ *         -ENFILE; -EINTR when killed.
  * Since 0.1.
  */
 int portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
@@ -233,6 +392,50 @@ int portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
  */
 int portalmem_buffer_import(struct portalmem_device *device, int fd,
 			    struct portalmem_buffer **bufferp);
+
+/**
+ * How to make a buffer of memory that the process has. Start from
+ * PORTALMEM_IMPORT_OPTIONS_INIT. Since 0.1.
+ */
+struct portalmem_import_options {
+	size_t struct_size; /**< set by the initializer */
+	const char *name; /**< at most PORTALMEM_NAME_MAX - 1 bytes, or NULL */
+	int read_only;	  /**< not 0: nobody writes through the buffer */
+};
+
+#define PORTALMEM_IMPORT_OPTIONS_INIT                             \
+	{                                                         \
+		sizeof(struct portalmem_import_options), NULL, 0, \
+	}
+
+/**
+ * Make a buffer of memory that the process has already: anonymous, shared or
+ * huge pages, whoever allocated them, but no pages of files on disks. Both are
+ * the same bytes from then on. The pages stay where they are until the buffer
+ * is gone, and count against the process's limit on locked memory; munmap(),
+ * fork() and exit() do them no harm.
+ *
+ * @param device where to make it
+ * @param address first byte, a multiple of the page size
+ * @param size bytes, a multiple of the page size
+ * @param options a name, and whether devices and other processes only read; or
+ *        NULL for no name, and they write, too
+ * @param bufferp the buffer, released with portalmem_buffer_unref(); it is
+ *        cached
+ * @return 0; -EINVAL for an address or a size that is not at a page, size 0, a
+ *         bad name, or options that were not initialized; -EFAULT when a part
+ *         of it is not mapped, cannot be read, or cannot be pinned; -EACCES
+ *         when a part of it is read-only and the buffer is not; -ENOMEM when
+ *         it is more than the limit on locked memory (RLIMIT_MEMLOCK) or the
+ *         machine has left; -EOPNOTSUPP when the backend is not portalmem, or
+ *         the module is older than this function; -EMFILE, -ENFILE; -EINTR
+ *         when killed.
+ * Since 0.1.
+ */
+int portalmem_buffer_import_user(struct portalmem_device *device, void *address,
+				 uint64_t size,
+				 const struct portalmem_import_options *options,
+				 struct portalmem_buffer **bufferp);
 
 /** Take one more reference. @return its argument. Since 0.1. */
 struct portalmem_buffer *portalmem_buffer_ref(struct portalmem_buffer *buffer);
@@ -382,6 +585,121 @@ int portalmem_buffer_send(struct portalmem_buffer *buffer, int socket);
  */
 int portalmem_buffer_receive(struct portalmem_device *device, int socket,
 			     struct portalmem_buffer **bufferp);
+
+/**
+ * Map a buffer for a device that a program drives itself. It takes
+ * CAP_SYS_RAWIO, and unless an IOMMU translates the device's addresses, a
+ * kernel that is not locked down.
+ *
+ * The attachment holds the memory on its own: buffer may be given back.
+ *
+ * @param buffer of a device of the portalmem backend: one that it allocated,
+ *        or any dma-buf imported with it
+ * @param bus the device's bus, as in /sys/bus: pci, platform or amba
+ * @param device the device, as in /sys/bus/BUS/devices
+ * @param options how, or NULL for both directions and what the device is known
+ *        to reach
+ * @param attachmentp the attachment, released with
+ *        portalmem_attachment_unref()
+ * @return 0; -EINVAL for NULL, a name that is too long, an unknown direction,
+ *         more than 64 address bits, or options that were not initialized;
+ *         -EOPNOTSUPP when the buffer is a memfd or did not come through the
+ *         portalmem backend, the module is older than this function, or the
+ *         device does no DMA; -EPERM without the right to it; -ENODEV when
+ *         there is no such bus or device; -EBUSY when its driver leaves DMA to
+ *         others, or address bits are given for a device whose driver sets
+ *         them; -EACCES when the device is to write and the buffer is
+ *         read-only; -EIO when the memory is not within the device's reach and
+ *         there are no bounce buffers for it;
+ *         -ENOMEM; -EMFILE; -ENFILE; -EINTR when killed.
+ * Since 0.1.
+ */
+int portalmem_buffer_attach(struct portalmem_buffer *buffer, const char *bus,
+			    const char *device,
+			    const struct portalmem_attach_options *options,
+			    struct portalmem_attachment **attachmentp);
+
+/**
+ * Take up an attachment that another process made and passed on. Who holds it
+ * needs no privilege to use it.
+ *
+ * @param fd stays the caller's: the library keeps a duplicate
+ * @param attachmentp the attachment, released with
+ *        portalmem_attachment_unref()
+ * @return 0; -EINVAL for NULL or when fd is no attachment; -EBADF when fd is
+ *         not open; -ENODEV when the device is gone; -EMFILE; -ENOMEM.
+ * Since 0.1.
+ */
+int portalmem_attachment_import(int fd,
+				struct portalmem_attachment **attachmentp);
+
+/** Take one more reference. @return its argument. Since 0.1. */
+struct portalmem_attachment *
+portalmem_attachment_ref(struct portalmem_attachment *attached);
+
+/**
+ * Give a reference back; the last one closes the file descriptor. When that was
+ * the last copy, the device loses the buffer: it must have stopped using it.
+ * Since 0.1.
+ */
+void portalmem_attachment_unref(struct portalmem_attachment *attached);
+
+/**
+ * @return the attachment's file descriptor, owned by the attachment (duplicate
+ * it to keep it), or -EINVAL for NULL. poll(2) reports POLLHUP and POLLERR on
+ * it when the device is gone. Since 0.1.
+ */
+int portalmem_attachment_get_fd(const struct portalmem_attachment *attached);
+
+/**
+ * Describe an attachment.
+ *
+ * @param info must have been initialized with PORTALMEM_ATTACHMENT_INFO_INIT
+ * @return 0; -EINVAL for NULL or when info was not initialized; -ENODEV when
+ *         the device or its driver is gone.
+ * Since 0.1.
+ */
+int portalmem_attachment_get_info(struct portalmem_attachment *attached,
+				  struct portalmem_attachment_info *info);
+
+/**
+ * Read an attachment's translation table: where the device finds the buffer.
+ *
+ * The segments are not those of portalmem_buffer_get_segments(): behind an
+ * IOMMU several of them can be one here.
+ *
+ * @param first index of the first segment wanted
+ * @param segments where they go, or NULL with count 0
+ * @param count room for that many
+ * @param totalp how many the attachment has in all, or NULL
+ * @return how many were written, fewer than count when the table ends before;
+ *         -EINVAL for NULL; -ENODEV when the device or its driver is gone;
+ *         -EINTR when killed.
+ * Since 0.1.
+ */
+int portalmem_attachment_get_segments(struct portalmem_attachment *attached,
+				      size_t first,
+				      struct portalmem_dma_segment *segments,
+				      size_t count, size_t *totalp);
+
+/**
+ * Begin or end CPU access to parts of a buffer, for this device alone; that is
+ * all that it takes when no other device uses them.
+ *
+ * @param flags as of portalmem_buffer_sync()
+ * @param ranges as of portalmem_buffer_sync(); a buffer of another exporter is
+ *        always synced whole, for all devices
+ * @param count entries in ranges
+ * @return 0; -EINVAL for NULL, bad flags, ranges NULL with a count, or more
+ *         than 65536 ranges; -ERANGE when a range is not within the buffer, and
+ *         then nothing was synced; -ENODEV when the device or its driver is
+ *         gone; -ENOMEM; -EINTR when killed.
+ * Since 0.1.
+ */
+int portalmem_attachment_sync(struct portalmem_attachment *attached,
+			      unsigned int flags,
+			      const struct portalmem_range *ranges,
+			      size_t count);
 
 #ifdef __cplusplus
 }

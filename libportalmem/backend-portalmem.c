@@ -15,6 +15,11 @@ _Static_assert((int)PORTALMEM_CACHING_UC == PORTALMEM_UC, "");
 _Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_NAME_LEN, "");
 _Static_assert(PORTALMEM_NAME_MAX == PORTALMEM_HEAP_NAME_LEN, "");
 
+_Static_assert((int)PORTALMEM_HEAP_IS_CONTIGUOUS == PORTALMEM_HEAP_CONTIGUOUS,
+	       "");
+_Static_assert((int)PORTALMEM_HEAP_IS_REGION == PORTALMEM_HEAP_REGION, "");
+_Static_assert((int)PORTALMEM_HEAP_IS_PINNABLE == PORTALMEM_HEAP_PINNABLE, "");
+
 /* The caller's ranges and segments are the kernel's as they are. */
 _Static_assert(sizeof(struct portalmem_range) ==
 		       sizeof(struct portalmem_ioc_range),
@@ -63,6 +68,8 @@ static int portalmem_alloc(const struct portalmem_device *device,
 		.size = request->size,
 		.fd_flags = O_RDWR | O_CLOEXEC,
 		.address_bits = request->address_bits,
+		.alignment = request->alignment,
+		.region_offset = request->region_offset,
 	};
 	int ret;
 
@@ -70,16 +77,36 @@ static int portalmem_alloc(const struct portalmem_device *device,
 		alloc.flags |= PORTALMEM_ALLOC_NODE;
 		alloc.node = (uint32_t)request->node;
 	}
+	if (request->adopt)
+		alloc.flags |= PORTALMEM_ALLOC_ADOPT;
 	pm_copy_name(alloc.name, request->name, PORTALMEM_NAME_MAX);
 	ret = pm_ioctl(device->fd, PORTALMEM_IOC_ALLOC, &alloc);
 	if (ret)
-		return pm_fail(
-			ret, NULL, "cannot allocate %llu bytes (%s) from %s",
-			(unsigned long long)request->size,
-			portalmem_caching_name(request->caching), device->path);
+		return pm_explain_alloc(device, request, ret);
 	grant->fd = alloc.fd;
 	grant->kind = PM_KIND_PORTALMEM;
 	grant->effective = caching_from_uapi(alloc.effective);
+	return 0;
+}
+
+static int portalmem_import_user(const struct portalmem_device *device,
+				 const struct pm_user_memory *memory,
+				 struct pm_grant *grant)
+{
+	struct portalmem_ioc_import_user import = {
+		.fd_flags = O_CLOEXEC | (memory->read_only ? O_RDONLY : O_RDWR),
+		.address = (uintptr_t)memory->address,
+		.size = memory->size,
+	};
+	int ret;
+
+	pm_copy_name(import.name, memory->name, PORTALMEM_NAME_MAX);
+	ret = pm_ioctl(device->fd, PORTALMEM_IOC_IMPORT_USER, &import);
+	if (ret)
+		return pm_explain_import_user(device, memory, ret);
+	grant->fd = import.fd;
+	grant->kind = PM_KIND_PORTALMEM;
+	grant->effective = PORTALMEM_CACHING_CACHED;
 	return 0;
 }
 
@@ -121,9 +148,8 @@ int pm_portalmem_segments(const struct portalmem_device *device, int fd,
 	return 0;
 }
 
-int pm_portalmem_sync(const struct portalmem_device *device, int fd,
-		      unsigned int flags, const struct portalmem_range *ranges,
-		      size_t count)
+int pm_portalmem_sync(int node_fd, int fd, unsigned int flags,
+		      const struct portalmem_range *ranges, size_t count)
 {
 	struct portalmem_ioc_sync sync = {
 		.flags = flags,
@@ -132,7 +158,44 @@ int pm_portalmem_sync(const struct portalmem_device *device, int fd,
 		.count = (uint32_t)count,
 	};
 
-	return pm_ioctl(device->fd, PORTALMEM_IOC_SYNC, &sync);
+	return pm_ioctl(node_fd, PORTALMEM_IOC_SYNC, &sync);
+}
+
+static int portalmem_heap_info(const struct portalmem_device *device,
+			       struct portalmem_heap_info *info)
+{
+	const unsigned int known = PM_CACHING_BIT(PORTALMEM_UC + 1) - 1;
+	struct portalmem_ioc_heap heap = {0};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_HEAP, &heap);
+
+	if (ret)
+		return ret;
+	info->caching = caching_from_uapi(heap.caching);
+	info->cachings = heap.cachings & known;
+	info->features = heap.features;
+	info->fragments = heap.fragments;
+	info->buffers = heap.buffers;
+	info->size = heap.size;
+	info->used = heap.used;
+	info->available = heap.available;
+	info->largest = heap.largest;
+	info->pooled = heap.pooled;
+	info->limit = heap.limit;
+	info->user_limit = heap.user_limit;
+	info->user_used = heap.user_used;
+	pm_copy_name(info->name, heap.name, sizeof(heap.name));
+	return 0;
+}
+
+static int portalmem_trim(const struct portalmem_device *device,
+			  uint64_t *freed)
+{
+	struct portalmem_ioc_trim trim = {0};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_TRIM, &trim);
+
+	if (!ret)
+		*freed = trim.freed;
+	return ret;
 }
 
 const struct pm_backend pm_backend_portalmem = {
@@ -147,4 +210,7 @@ const struct pm_backend pm_backend_portalmem = {
 	.places = true,
 	.probe = portalmem_probe,
 	.alloc = portalmem_alloc,
+	.import_user = portalmem_import_user,
+	.heap_info = portalmem_heap_info,
+	.trim = portalmem_trim,
 };

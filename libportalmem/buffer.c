@@ -35,18 +35,11 @@ static void free_buffer(struct portalmem_buffer *buffer)
 	free(buffer);
 }
 
-static int check_options(const struct portalmem_alloc_options *options)
+/* Where the memory is to be. */
+static int check_place(const struct portalmem_alloc_options *options)
 {
-	if (options->struct_size != sizeof(*options))
-		return pm_refuse(-EINVAL,
-				 "cannot allocate: the options were not "
-				 "initialized; start from "
-				 "PORTALMEM_ALLOC_OPTIONS_INIT");
-	if ((unsigned int)options->caching > PORTALMEM_CACHING_UC)
-		return pm_refuse(-EINVAL,
-				 "cannot allocate: %u is no caching to ask "
-				 "for; give default, cached, wc or uc",
-				 (unsigned int)options->caching);
+	uint64_t page = pm_page_size();
+
 	if (options->node < -1)
 		return pm_refuse(
 			-EINVAL,
@@ -59,19 +52,72 @@ static int check_options(const struct portalmem_alloc_options *options)
 			"cannot allocate: no address has %u bits; give "
 			"at most 64, or 0 for no limit",
 			options->address_bits);
-	if (!options->name)
-		return 0;
-	if (strnlen(options->name, PORTALMEM_NAME_MAX) == PORTALMEM_NAME_MAX)
+	if (options->alignment & (options->alignment - 1) ||
+	    (options->alignment && options->alignment < page))
 		return pm_refuse(-EINVAL,
-				 "cannot allocate: the name is too long; give "
-				 "at most %d bytes",
-				 PORTALMEM_NAME_MAX - 1);
-	if (pm_has_control_characters(options->name))
+				 "cannot allocate: %llu bytes are no "
+				 "alignment; give a power of two from the page "
+				 "size, %llu, on",
+				 (unsigned long long)options->alignment,
+				 (unsigned long long)page);
+	if (options->region_offset && !options->adopt)
 		return pm_refuse(-EINVAL,
-				 "cannot allocate: the name '%s' has control "
-				 "characters; leave them out",
-				 options->name);
+				 "cannot allocate: a region offset is given, "
+				 "but nothing is to be adopted; set adopt, or "
+				 "leave the place to the heap");
+	if (options->adopt && (options->alignment || options->address_bits))
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: what is adopted lies where "
+				 "it lies; give no alignment and no address "
+				 "limit with it");
+	if (options->region_offset & (page - 1))
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: the region offset %llu is "
+				 "not at a page; give a multiple of %llu",
+				 (unsigned long long)options->region_offset,
+				 (unsigned long long)page);
 	return 0;
+}
+
+static int check_name(const char *name, const char *what)
+{
+	if (strnlen(name, PORTALMEM_NAME_MAX) == PORTALMEM_NAME_MAX)
+		return pm_refuse(-EINVAL,
+				 "cannot %s: the name is too long; give at "
+				 "most %d bytes",
+				 what, PORTALMEM_NAME_MAX - 1);
+	if (pm_has_control_characters(name))
+		return pm_refuse(-EINVAL,
+				 "cannot %s: the name '%s' has control "
+				 "characters; leave them out",
+				 what, name);
+	return 0;
+}
+
+static int check_options(const struct portalmem_alloc_options *options)
+{
+	int ret;
+
+	if (options->struct_size != sizeof(*options))
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: the options were not "
+				 "initialized; start from "
+				 "PORTALMEM_ALLOC_OPTIONS_INIT");
+	if ((unsigned int)options->caching > PORTALMEM_CACHING_UC)
+		return pm_refuse(-EINVAL,
+				 "cannot allocate: %u is no caching to ask "
+				 "for; give default, cached, wc or uc",
+				 (unsigned int)options->caching);
+	ret = check_place(options);
+	if (ret || !options->name)
+		return ret;
+	return check_name(options->name, "allocate");
+}
+
+static bool is_placed(const struct pm_request *request)
+{
+	return request->node >= 0 || request->address_bits ||
+	       request->alignment || request->adopt;
 }
 
 static int make_request(const struct portalmem_device *device, uint64_t size,
@@ -93,6 +139,9 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 		request->caching = options->caching;
 		request->node = options->node;
 		request->address_bits = options->address_bits;
+		request->alignment = options->alignment;
+		request->adopt = options->adopt;
+		request->region_offset = options->region_offset;
 		if (options->name)
 			request->name = options->name;
 	}
@@ -103,8 +152,7 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 			"buffers; load the portalmem module, which has",
 			device->backend->name,
 			portalmem_caching_name(request->caching));
-	if (!device->backend->places &&
-	    (request->node >= 0 || request->address_bits))
+	if (!device->backend->places && is_placed(request))
 		return pm_refuse(
 			-EOPNOTSUPP,
 			"cannot allocate: the %s backend has no say in "
@@ -121,17 +169,17 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 
 /* What the grant holds becomes the buffer's, also when this fails. */
 static int take_grant(struct portalmem_buffer *buffer,
-		      const struct pm_request *request,
+		      enum portalmem_caching caching, const char *name,
 		      const struct pm_grant *grant)
 {
 	int ret;
 
 	buffer->fd = grant->fd;
 	buffer->kind = grant->kind;
-	buffer->caching = request->caching;
+	buffer->caching = caching;
 	buffer->effective = grant->effective;
 	buffer->pid = getpid();
-	pm_copy_name(buffer->name, request->name, PORTALMEM_NAME_MAX);
+	pm_copy_name(buffer->name, name, PORTALMEM_NAME_MAX);
 	ret = pm_fd_size(buffer->fd, buffer->kind, &buffer->size);
 	if (ret)
 		pm_fail(ret, NULL, "cannot read the size of a buffer of %s",
@@ -162,7 +210,7 @@ portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
 		return pm_fail(-ENOMEM, NULL, "cannot allocate a buffer");
 	ret = device->backend->alloc(device, &request, &grant);
 	if (!ret)
-		ret = take_grant(buffer, &request, &grant);
+		ret = take_grant(buffer, request.caching, request.name, &grant);
 	if (ret) {
 		free_buffer(buffer);
 		return ret;
@@ -240,6 +288,81 @@ PM_EXPORT int portalmem_buffer_import(struct portalmem_device *device, int fd,
 	if (ret)
 		close(copy);
 	return ret;
+}
+
+static int check_memory(const struct pm_user_memory *memory)
+{
+	uint64_t page = pm_page_size();
+
+	if (!memory->size)
+		return pm_refuse(-EINVAL, "cannot import 0 bytes of memory; "
+					  "give a size of a page or more");
+	if (((uintptr_t)memory->address | memory->size) & (page - 1))
+		return pm_refuse(-EINVAL,
+				 "cannot import memory: %llu bytes at %p are "
+				 "not whole pages; give multiples of %llu",
+				 (unsigned long long)memory->size,
+				 memory->address, (unsigned long long)page);
+	return 0;
+}
+
+static int describe_memory(struct pm_user_memory *memory,
+			   const struct portalmem_import_options *options)
+{
+	int ret = check_memory(memory);
+
+	if (ret || !options)
+		return ret;
+	if (options->struct_size != sizeof(*options))
+		return pm_refuse(-EINVAL,
+				 "cannot import memory: the options were not "
+				 "initialized; start from "
+				 "PORTALMEM_IMPORT_OPTIONS_INIT");
+	memory->read_only = options->read_only;
+	if (!options->name)
+		return 0;
+	memory->name = options->name;
+	return check_name(options->name, "import memory");
+}
+
+PM_EXPORT int
+portalmem_buffer_import_user(struct portalmem_device *device, void *address,
+			     uint64_t size,
+			     const struct portalmem_import_options *options,
+			     struct portalmem_buffer **bufferp)
+{
+	struct pm_user_memory memory = {
+		.address = address, .size = size, .name = ""};
+	struct portalmem_buffer *buffer;
+	struct pm_grant grant;
+	int ret;
+
+	if (!device || !bufferp)
+		return pm_refuse(-EINVAL, "cannot import memory: no device or "
+					  "no place for the result was given "
+					  "(NULL)");
+	ret = describe_memory(&memory, options);
+	if (ret)
+		return ret;
+	if (!device->backend->import_user)
+		return pm_refuse(-EOPNOTSUPP,
+				 "cannot import memory: the %s backend makes "
+				 "buffers of new memory only; load the "
+				 "portalmem module",
+				 device->backend->name);
+	buffer = new_buffer(device);
+	if (!buffer)
+		return pm_fail(-ENOMEM, NULL, "cannot import memory");
+	ret = device->backend->import_user(device, &memory, &grant);
+	if (!ret)
+		ret = take_grant(buffer, PORTALMEM_CACHING_CACHED, memory.name,
+				 &grant);
+	if (ret) {
+		free_buffer(buffer);
+		return ret;
+	}
+	*bufferp = buffer;
+	return 0;
 }
 
 PM_EXPORT struct portalmem_buffer *

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,19 +60,26 @@ static void free_device(struct portalmem_device *device)
 	free(device);
 }
 
+/* What stands before a heap's name to make its node's path. */
+static const char *folder_of(const char *path)
+{
+	return *path && !strchr(path, '/') ? "/dev/dma_heap/" : "";
+}
+
 /* Open a node whose protocol is not known yet; none for a path of NULL. */
 static int open_node(const char *path, struct portalmem_device **devicep)
 {
-	size_t length = path ? strlen(path) : 0;
+	const char *folder = path ? folder_of(path) : "";
+	size_t room = path ? strlen(folder) + strlen(path) + 1 : 1;
 	struct portalmem_device *device;
 
-	device = calloc(1, sizeof(*device) + length + 1);
+	device = calloc(1, sizeof(*device) + room);
 	if (!device)
 		return -ENOMEM;
 	atomic_init(&device->refs, 1);
 	if (path)
-		memcpy(device->path, path, length);
-	device->fd = path ? pm_open(path) : -1;
+		snprintf(device->path, room, "%s%s", folder, path);
+	device->fd = path ? pm_open(device->path) : -1;
 	if (path && device->fd < 0) {
 		int error = device->fd;
 
@@ -122,10 +130,12 @@ static int explain_open(const char *path, const struct pm_backend *backend,
 {
 	if (error == -EOPNOTSUPP && path)
 		return pm_refuse(error,
-				 "cannot use %s: it does not speak the "
+				 "cannot use %s%s: it does not speak the "
 				 "protocol of %s; give another node or backend",
-				 path, backend ? backend->name : "any backend");
-	return pm_fail(error, open_advice(backend, error), "cannot open %s",
+				 folder_of(path), path,
+				 backend ? backend->name : "any backend");
+	return pm_fail(error, open_advice(backend, error), "cannot open %s%s",
+		       path ? folder_of(path) : "",
 		       path ? path : "a memfd device");
 }
 

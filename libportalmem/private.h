@@ -37,6 +37,17 @@ struct pm_request {
 	const char *name;	   /* "" when there is none */
 	int node;		   /* -1 for any */
 	unsigned int address_bits; /* 0 for no limit */
+	uint64_t alignment;	   /* 0 for the page size */
+	bool adopt;		   /* take the region's bytes as they are */
+	uint64_t region_offset;	   /* where, with adopt */
+};
+
+/* What portalmem_buffer_import_user() wants of a backend, checked already. */
+struct pm_user_memory {
+	void *address;
+	uint64_t size;
+	bool read_only;
+	const char *name; /* "" when there is none */
 };
 
 /* What a backend gave: the caller owns the descriptor. */
@@ -52,7 +63,7 @@ struct pm_backend {
 	const char *path;      /* usual node, NULL when there is none */
 	const char *missing;   /* what to do when the node is not there */
 	unsigned int cachings; /* PM_CACHING_BIT()s that alloc takes */
-	bool places;	       /* knows nodes and address limits */
+	bool places;	       /* has a say in where memory is */
 
 	/*
 	 * Does the device answer to this backend's protocol? 0, or -EOPNOTSUPP,
@@ -63,6 +74,16 @@ struct pm_backend {
 	/* Leaves a text on failure. */
 	int (*alloc)(const struct portalmem_device *device,
 		     const struct pm_request *request, struct pm_grant *grant);
+
+	/* Leaves a text on failure. NULL where that cannot be done. */
+	int (*import_user)(const struct portalmem_device *device,
+			   const struct pm_user_memory *memory,
+			   struct pm_grant *grant);
+
+	/* NULL for both where there is no heap that could be asked. */
+	int (*heap_info)(const struct portalmem_device *device,
+			 struct portalmem_heap_info *info);
+	int (*trim)(const struct portalmem_device *device, uint64_t *freed);
 };
 
 extern const struct pm_backend pm_backend_portalmem;
@@ -99,6 +120,12 @@ struct portalmem_buffer {
 	char name[PORTALMEM_NAME_MAX]; /* used where the kernel keeps none */
 	pthread_mutex_t lock;	       /* guards maps and what hangs there */
 	struct pm_map *maps;
+};
+
+struct portalmem_attachment {
+	atomic_uint refs;
+	int fd;
+	uint64_t size; /* of the buffer */
 };
 
 /* fd.c: what the kernel says about a file descriptor */
@@ -142,8 +169,23 @@ uint64_t pm_page_size(void);
 bool pm_more_than_memory(uint64_t size);
 bool pm_has_control_characters(const char *text);
 
-/* Copy at most PORTALMEM_NAME_MAX - 1 bytes, control characters as '?'. */
+/* Copy at most ROOM - 1 bytes, control characters as '?'. */
+void pm_copy_text(char *to, size_t room, const char *from, size_t length);
+
+/* The same into a field of PORTALMEM_NAME_MAX bytes. */
 void pm_copy_name(char *to, const char *from, size_t length);
+
+/* sync.c: what the calls for buffers and for attachments share */
+
+/*
+ * Check the arguments of a sync of WHAT, which has SIZE bytes. Leaves a text on
+ * failure.
+ */
+int pm_check_sync(const char *what, uint64_t size, unsigned int flags,
+		  const struct portalmem_range *ranges, size_t count);
+
+/* Flags of portalmem_buffer_sync() as DMA_BUF_SYNC_*. */
+unsigned int pm_sync_flags_to_uapi(unsigned int flags);
 
 /* buffer.c */
 
@@ -159,6 +201,24 @@ static inline bool pm_buffer_is_known(const struct portalmem_buffer *buffer)
 {
 	return buffer->kind == PM_KIND_PORTALMEM;
 }
+
+/* explain.c */
+
+/*
+ * Leave a text about the ERROR that a portalmem node gave to REQUEST, and
+ * return it.
+ */
+int pm_explain_alloc(const struct portalmem_device *device,
+		     const struct pm_request *request, int error);
+
+/* The same for a buffer that was to be attached to DEVICE on BUS. */
+int pm_explain_attach(const char *bus, const char *device,
+		      const struct portalmem_attach_options *options,
+		      int error);
+
+/* The same for memory that it did not make a buffer of. */
+int pm_explain_import_user(const struct portalmem_device *device,
+			   const struct pm_user_memory *memory, int error);
 
 /* map.c */
 
@@ -176,9 +236,11 @@ int pm_portalmem_segments(const struct portalmem_device *device, int fd,
 			  uint32_t first, struct portalmem_segment *segments,
 			  uint32_t *count, uint32_t *total);
 
-/* FLAGS are DMA_BUF_SYNC_*. */
-int pm_portalmem_sync(const struct portalmem_device *device, int fd,
-		      unsigned int flags, const struct portalmem_range *ranges,
-		      size_t count);
+/*
+ * FLAGS are DMA_BUF_SYNC_*. NODE_FD is that of an open node; or that of an
+ * attachment, and then FD is -1.
+ */
+int pm_portalmem_sync(int node_fd, int fd, unsigned int flags,
+		      const struct portalmem_range *ranges, size_t count);
 
 #endif

@@ -21,7 +21,7 @@ static int check_flags(unsigned int flags)
 	return 0;
 }
 
-static unsigned int flags_to_uapi(unsigned int flags)
+unsigned int pm_sync_flags_to_uapi(unsigned int flags)
 {
 	unsigned int uapi = flags & PORTALMEM_SYNC_END ? DMA_BUF_SYNC_END
 						       : DMA_BUF_SYNC_START;
@@ -33,30 +33,42 @@ static unsigned int flags_to_uapi(unsigned int flags)
 	return uapi;
 }
 
-static int check_ranges(const struct portalmem_buffer *buffer,
+static int check_ranges(const char *what, uint64_t size,
 			const struct portalmem_range *ranges, size_t count)
 {
 	if (count && !ranges)
 		return pm_refuse(-EINVAL,
-				 "cannot sync a buffer: %zu ranges, but none "
-				 "given (NULL)",
-				 count);
+				 "cannot sync %s: %zu ranges, but none given "
+				 "(NULL)",
+				 what, count);
 	if (count > PORTALMEM_SYNC_RANGES_MAX)
 		return pm_refuse(-EINVAL,
-				 "cannot sync a buffer: %zu ranges are too "
-				 "many; give at most %d at a time",
-				 count, PORTALMEM_SYNC_RANGES_MAX);
+				 "cannot sync %s: %zu ranges are too many; "
+				 "give at most %d at a time",
+				 what, count, PORTALMEM_SYNC_RANGES_MAX);
 	for (size_t i = 0; i < count; i++)
-		if (ranges[i].offset > buffer->size ||
-		    ranges[i].length > buffer->size - ranges[i].offset)
+		if (ranges[i].offset > size ||
+		    ranges[i].length > size - ranges[i].offset)
 			return pm_refuse(
 				-ERANGE,
-				"cannot sync a buffer: range %zu, offset %llu, "
+				"cannot sync %s: range %zu, offset %llu, "
 				"length %llu is not within its %llu bytes",
-				i, (unsigned long long)ranges[i].offset,
+				what, i, (unsigned long long)ranges[i].offset,
 				(unsigned long long)ranges[i].length,
-				(unsigned long long)buffer->size);
+				(unsigned long long)size);
 	return 0;
+}
+
+int pm_check_sync(const char *what, uint64_t size, unsigned int flags,
+		  const struct portalmem_range *ranges, size_t count)
+{
+	if (check_flags(flags))
+		return pm_refuse(-EINVAL,
+				 "cannot sync %s: flags 0x%x; give "
+				 "PORTALMEM_SYNC_START or _END, with _READ, "
+				 "_WRITE or both",
+				 what, flags);
+	return check_ranges(what, size, ranges, count);
 }
 
 static int sync_dmabuf(const struct portalmem_buffer *buffer,
@@ -81,7 +93,7 @@ static int do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
 		ranges = &whole;
 		count = 1;
 	}
-	return pm_portalmem_sync(buffer->device, buffer->fd, flags, ranges,
+	return pm_portalmem_sync(buffer->device->fd, buffer->fd, flags, ranges,
 				 count);
 }
 
@@ -95,18 +107,12 @@ PM_EXPORT int portalmem_buffer_sync(struct portalmem_buffer *buffer,
 	if (!buffer)
 		return pm_refuse(-EINVAL, "cannot sync a buffer: no buffer was "
 					  "given (NULL)");
-	if (check_flags(flags))
-		return pm_refuse(-EINVAL,
-				 "cannot sync a buffer: flags 0x%x; give "
-				 "PORTALMEM_SYNC_START or _END, with _READ, "
-				 "_WRITE or both",
-				 flags);
-	ret = check_ranges(buffer, ranges, count);
+	ret = pm_check_sync("a buffer", buffer->size, flags, ranges, count);
 	if (ret)
 		return ret;
 	/* An empty list is not the whole buffer. */
 	if (ranges && !count)
 		return 0;
-	ret = do_sync(buffer, flags_to_uapi(flags), ranges, count);
+	ret = do_sync(buffer, pm_sync_flags_to_uapi(flags), ranges, count);
 	return ret ? pm_fail(ret, NULL, "cannot sync a buffer") : 0;
 }

@@ -77,11 +77,16 @@ bool pm_has_control_characters(const char *text)
 	return false;
 }
 
-void pm_copy_name(char *to, const char *from, size_t length)
+void pm_copy_text(char *to, size_t room, const char *from, size_t length)
 {
 	size_t i;
 
-	for (i = 0; i < PORTALMEM_NAME_MAX - 1 && i < length && from[i]; i++)
+	for (i = 0; i < room - 1 && i < length && from[i]; i++)
 		to[i] = is_control(from[i]) ? '?' : from[i];
-	memset(to + i, 0, PORTALMEM_NAME_MAX - i);
+	memset(to + i, 0, room - i);
+}
+
+void pm_copy_name(char *to, const char *from, size_t length)
+{
+	pm_copy_text(to, PORTALMEM_NAME_MAX, from, length);
 }

@@ -122,6 +122,11 @@ int mock_new_dmabuf(uint64_t size)
 	return new_fake(MOCK_BUFFER, size);
 }
 
+int mock_new_attachment(void)
+{
+	return new_fake(MOCK_ATTACHMENT, 0);
+}
+
 int mock_new_node(void)
 {
 	return new_fake(MOCK_NODE, 0);
@@ -350,9 +355,10 @@ static int reply(const struct mock_call *call, unsigned char *argument)
 	}
 	if (call->out)
 		memcpy(argument, call->out, call->in_size);
-	if (!call->new_buffer)
+	if (!call->new_buffer && !call->new_attachment)
 		return 0;
-	fd = mock_new_dmabuf(call->new_buffer);
+	fd = call->new_attachment ? mock_new_attachment()
+				  : mock_new_dmabuf(call->new_buffer);
 	if (!call->new_fd_at)
 		return fd;
 	memcpy(argument + call->new_fd_at - 1, &fd, sizeof(fd));
@@ -368,7 +374,8 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	argument = va_arg(args, void *);
 	va_end(args);
-	if (!is_fake(fd, MOCK_NODE) && !is_fake(fd, MOCK_BUFFER))
+	if (!is_fake(fd, MOCK_NODE) && !is_fake(fd, MOCK_BUFFER) &&
+	    !is_fake(fd, MOCK_ATTACHMENT))
 		return (int)syscall(SYS_ioctl, fd, request, argument);
 	call = next_call("ioctl");
 	ck_assert_msg(!call->open, "ioctl 0x%lx instead of open of %s", request,

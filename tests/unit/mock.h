@@ -14,14 +14,16 @@
 #ifndef MOCK_H
 #define MOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* What a file descriptor must be. */
 enum mock_target {
-	MOCK_NODE,   /* what open(2) of a node gave */
-	MOCK_BUFFER, /* a dma-buf */
-	MOCK_MEMFD,  /* a memfd that can neither shrink nor grow */
+	MOCK_NODE,	 /* what open(2) of a node gave */
+	MOCK_BUFFER,	 /* a dma-buf */
+	MOCK_MEMFD,	 /* a memfd that can neither shrink nor grow */
+	MOCK_ATTACHMENT, /* of a buffer to a device */
 };
 
 /* Where a field is, for the members below that are 0 for "there is none". */
@@ -50,6 +52,7 @@ struct mock_call {
 	int error;	     /* errno of a failure, 0: success */
 	const void *out;     /* the argument afterwards, in_size bytes */
 	uint64_t new_buffer; /* size of a dma-buf that the call makes */
+	bool new_attachment; /* the call makes one */
 	size_t new_fd_at;    /* where its fd goes; 0: it is the result */
 };
 
@@ -63,6 +66,9 @@ void mock_assert_done(void);
 
 /* A dma-buf of another exporter. */
 int mock_new_dmabuf(uint64_t size);
+
+/* An attachment that another process made. */
+int mock_new_attachment(void);
 
 /* Something that passes for an open node, for DRM devices and the like. */
 int mock_new_node(void);

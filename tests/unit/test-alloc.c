@@ -16,31 +16,7 @@
 
 #include "unit.h"
 
-/* Opening, for the tests below that need a device of a backend. */
-static const struct dma_heap_allocation_data heap_probe = {
-	.fd_flags = ~(uint32_t)DMA_HEAP_VALID_FD_FLAGS,
-};
 static const struct udmabuf_create udmabuf_probe = {.memfd = ~0U};
-
-static struct portalmem_device *open_heap(const char *path)
-{
-	const struct mock_call calls[] = {
-		{.open = path},
-		{.request = DMA_HEAP_IOCTL_ALLOC,
-		 .on = MOCK_NODE,
-		 .in = &heap_probe,
-		 .in_size = sizeof(heap_probe),
-		 .error = EINVAL},
-	};
-	struct portalmem_device *device;
-
-	MOCK_EXPECT(calls);
-	ck_assert_int_eq(portalmem_device_open(path, PORTALMEM_BACKEND_DMA_HEAP,
-					       &device),
-			 0);
-	mock_expect(NULL, 0);
-	return device;
-}
 
 static struct portalmem_device *open_udmabuf(void)
 {
@@ -207,7 +183,7 @@ static void limit_file_size(void)
 START_TEST(more_than_the_machine_has_is_enomem)
 {
 	struct portalmem_device *memfd = unit_open_memfd();
-	struct portalmem_device *heap = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *heap = unit_open_heap("/dev/dma_heap/system");
 	struct portalmem_device *udmabuf = open_udmabuf();
 
 	limit_file_size();
@@ -226,7 +202,7 @@ END_TEST
 START_TEST(more_than_is_available_is_enomem)
 {
 	struct portalmem_device *memfd = unit_open_memfd();
-	struct portalmem_device *heap = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *heap = unit_open_heap("/dev/dma_heap/system");
 	FILE *file = fopen("/proc/meminfo", "r");
 	unsigned long long value, sum = 0;
 	char line[128];
@@ -262,41 +238,55 @@ START_TEST(unknown_caching_is_einval)
 }
 END_TEST
 
-static const struct {
-	int node;
-	unsigned int address_bits;
-} bad_places[] = {{-2, 0}, {INT_MIN, 0}, {-1, 65}, {-1, UINT_MAX}};
+static const struct portalmem_alloc_options bad_places[] = {
+	{.node = -2},
+	{.node = INT_MIN},
+	{.node = -1, .address_bits = 65},
+	{.node = -1, .address_bits = UINT_MAX},
+	{.node = -1, .alignment = 1},
+	{.node = -1, .alignment = 2048},
+	{.node = -1, .alignment = 3 * 4096},
+	{.node = -1, .alignment = UINT64_MAX},
+	{.node = -1, .region_offset = 4096},
+	{.node = -1, .adopt = 1, .region_offset = 100},
+	{.node = -1, .adopt = 1, .region_offset = UINT64_MAX},
+	{.node = -1, .adopt = 1, .alignment = 4096},
+	{.node = -1, .adopt = 1, .address_bits = 32},
+};
 
 START_TEST(place_that_cannot_be_is_einval)
 {
-	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_alloc_options options = bad_places[_i];
 	struct portalmem_device *device = unit_open_portalmem();
 
-	options.node = bad_places[_i].node;
-	options.address_bits = bad_places[_i].address_bits;
+	options.struct_size = sizeof(options);
+	/* The kernel is not even asked. */
+	mock_expect(NULL, 0);
 	assert_refused(device, PAGE, &options, EINVAL);
 	portalmem_device_unref(device);
 }
 END_TEST
 
+static const struct portalmem_alloc_options places[] = {
+	{.node = 0},
+	{.node = -1, .address_bits = 64},
+	{.node = -1, .alignment = 4096},
+	{.node = -1, .adopt = 1},
+};
+
 START_TEST(place_is_eopnotsupp_on_other_backends)
 {
-	struct portalmem_device *devices[] = {unit_open_memfd(),
-					      open_heap("/dev/dma_heap/system"),
-					      open_udmabuf()};
+	struct portalmem_device *devices[] = {
+		unit_open_memfd(), unit_open_heap("/dev/dma_heap/system"),
+		open_udmabuf()};
 
 	/* The kernel is not even asked. */
 	mock_expect(NULL, 0);
 	for (size_t i = 0; i < COUNT(devices); i++) {
-		struct portalmem_alloc_options node =
-			PORTALMEM_ALLOC_OPTIONS_INIT;
-		struct portalmem_alloc_options bits =
-			PORTALMEM_ALLOC_OPTIONS_INIT;
+		struct portalmem_alloc_options options = places[_i];
 
-		node.node = 0;
-		assert_refused(devices[i], PAGE, &node, EOPNOTSUPP);
-		bits.address_bits = 64;
-		assert_refused(devices[i], PAGE, &bits, EOPNOTSUPP);
+		options.struct_size = sizeof(options);
+		assert_refused(devices[i], PAGE, &options, EOPNOTSUPP);
 		portalmem_device_unref(devices[i]);
 	}
 }
@@ -363,7 +353,7 @@ START_TEST(uncached_is_eopnotsupp_on_other_backends)
 {
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
 	struct portalmem_device *memfd = unit_open_memfd();
-	struct portalmem_device *heap = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *heap = unit_open_heap("/dev/dma_heap/system");
 	struct portalmem_device *udmabuf = open_udmabuf();
 
 	options.caching = uncached[_i];
@@ -457,6 +447,72 @@ START_TEST(portalmem_is_asked_for_memory_in_a_place)
 }
 END_TEST
 
+START_TEST(portalmem_is_asked_for_an_alignment)
+{
+	static const struct portalmem_ioc_alloc in = {
+		.size = 4096,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+		.alignment = 1 << 21,
+	};
+	static const struct mock_call calls[] = {
+		{
+			.request = PORTALMEM_IOC_ALLOC,
+			.on = MOCK_NODE,
+			.in = &in,
+			.in_size = sizeof(in),
+			.out = &in,
+			.new_buffer = 4096,
+			.new_fd_at = MOCK_AT(struct portalmem_ioc_alloc, fd),
+		},
+	};
+	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_buffer *buffer;
+
+	options.alignment = HUGE;
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_alloc(device, PAGE, &options, &buffer), 0);
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+	portalmem_device_unref(device);
+}
+END_TEST
+
+START_TEST(region_is_asked_for_its_contents)
+{
+	static const struct portalmem_ioc_alloc in = {
+		.flags = PORTALMEM_ALLOC_ADOPT,
+		.size = 4096,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+		.region_offset = (uint64_t)3 << 32,
+	};
+	static const struct mock_call calls[] = {
+		{
+			.request = PORTALMEM_IOC_ALLOC,
+			.on = MOCK_NODE,
+			.in = &in,
+			.in_size = sizeof(in),
+			.out = &in,
+			.new_buffer = 4096,
+			.new_fd_at = MOCK_AT(struct portalmem_ioc_alloc, fd),
+		},
+	};
+	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_buffer *buffer;
+
+	options.adopt = 1;
+	options.region_offset = (uint64_t)3 << 32;
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(
+		portalmem_buffer_alloc(device, PAGE, &options, &buffer), 0);
+	mock_assert_done();
+	portalmem_buffer_unref(buffer);
+	portalmem_device_unref(device);
+}
+END_TEST
+
 START_TEST(portalmem_is_asked_for_what_was_wanted)
 {
 	static const struct mock_call calls[] = {
@@ -500,21 +556,22 @@ START_TEST(caching_of_a_newer_module_is_unknown)
 }
 END_TEST
 
-static const int alloc_errors[] = {ENOMEM, EMFILE, ENFILE, EOPNOTSUPP, EINVAL};
+/* test-explain has those about which the library asks further. */
+static const int node_errors[] = {EMFILE, ENFILE, EINVAL, EFAULT};
 
 START_TEST(error_of_the_portalmem_node_is_passed_on)
 {
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
-	const struct mock_call calls[] = {PORTALMEM_ALLOC(alloc_errors[_i])};
+	const struct mock_call calls[] = {PORTALMEM_ALLOC(node_errors[_i])};
 	struct portalmem_device *device = unit_open_portalmem();
 
 	options.caching = PORTALMEM_CACHING_WC;
 	options.name = "camera 0";
 	MOCK_EXPECT(calls);
-	assert_refused(device, 2 * PAGE, &options, alloc_errors[_i]);
+	assert_refused(device, 2 * PAGE, &options, node_errors[_i]);
 	unit_assert_message_has("/dev/portalmem");
 	unit_assert_message_has("8192 bytes");
-	unit_assert_message_has(strerror(alloc_errors[_i]));
+	unit_assert_message_has(strerror(node_errors[_i]));
 	portalmem_device_unref(device);
 }
 END_TEST
@@ -543,7 +600,8 @@ START_TEST(heap_is_asked_and_the_buffer_named)
 		HEAP_ALLOC(0),
 		SET_NAME("frame", 0),
 	};
-	struct portalmem_device *device = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *device =
+		unit_open_heap("/dev/dma_heap/system");
 	struct portalmem_buffer *buffer;
 
 	MOCK_EXPECT(calls);
@@ -559,7 +617,8 @@ END_TEST
 START_TEST(heap_buffer_without_a_name_is_not_named)
 {
 	static const struct mock_call calls[] = {HEAP_ALLOC(0)};
-	struct portalmem_device *device = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *device =
+		unit_open_heap("/dev/dma_heap/system");
 
 	MOCK_EXPECT(calls);
 	portalmem_buffer_unref(
@@ -575,7 +634,8 @@ START_TEST(heap_buffer_that_cannot_be_named_is_given_back)
 		SET_NAME("frame", ENOMEM),
 	};
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
-	struct portalmem_device *device = open_heap("/dev/dma_heap/system");
+	struct portalmem_device *device =
+		unit_open_heap("/dev/dma_heap/system");
 
 	options.name = "frame";
 	MOCK_EXPECT(calls);
@@ -584,13 +644,16 @@ START_TEST(heap_buffer_that_cannot_be_named_is_given_back)
 }
 END_TEST
 
+static const int heap_errors[] = {ENOMEM, EMFILE, ENFILE, EOPNOTSUPP, EINVAL};
+
 START_TEST(error_of_a_heap_is_passed_on)
 {
-	const struct mock_call calls[] = {HEAP_ALLOC(alloc_errors[_i])};
-	struct portalmem_device *device = open_heap("/dev/dma_heap/system");
+	const struct mock_call calls[] = {HEAP_ALLOC(heap_errors[_i])};
+	struct portalmem_device *device =
+		unit_open_heap("/dev/dma_heap/system");
 
 	MOCK_EXPECT(calls);
-	assert_refused(device, PAGE, NULL, alloc_errors[_i]);
+	assert_refused(device, PAGE, NULL, heap_errors[_i]);
 	unit_assert_message_has("/dev/dma_heap/system");
 	portalmem_device_unref(device);
 }
@@ -601,7 +664,7 @@ START_TEST(caching_of_another_heap_is_unknown)
 	static const struct mock_call calls[] = {HEAP_ALLOC(0)};
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
 	struct portalmem_device *device =
-		open_heap("/dev/dma_heap/system-uncached");
+		unit_open_heap("/dev/dma_heap/system-uncached");
 	struct portalmem_buffer *buffer;
 
 	MOCK_EXPECT(calls);
@@ -733,7 +796,8 @@ static Suite *alloc_suite(void)
 			    COUNT(no_caching));
 	tcase_add_loop_test(tc, place_that_cannot_be_is_einval, 0,
 			    COUNT(bad_places));
-	tcase_add_test(tc, place_is_eopnotsupp_on_other_backends);
+	tcase_add_loop_test(tc, place_is_eopnotsupp_on_other_backends, 0,
+			    COUNT(places));
 	tcase_add_loop_test(tc, bad_name_is_einval, 0, COUNT(bad_names));
 	tcase_add_loop_test(tc, options_that_were_not_initialized_are_einval, 0,
 			    COUNT(bad_sizes));
@@ -745,14 +809,16 @@ static Suite *alloc_suite(void)
 	tcase_add_test(tc, no_memory_for_the_buffer_is_enomem);
 	tcase_add_test(tc, portalmem_is_asked_for_what_was_wanted);
 	tcase_add_test(tc, portalmem_is_asked_for_memory_in_a_place);
+	tcase_add_test(tc, portalmem_is_asked_for_an_alignment);
+	tcase_add_test(tc, region_is_asked_for_its_contents);
 	tcase_add_test(tc, caching_of_a_newer_module_is_unknown);
 	tcase_add_loop_test(tc, error_of_the_portalmem_node_is_passed_on, 0,
-			    COUNT(alloc_errors));
+			    COUNT(node_errors));
 	tcase_add_test(tc, heap_is_asked_and_the_buffer_named);
 	tcase_add_test(tc, heap_buffer_without_a_name_is_not_named);
 	tcase_add_test(tc, heap_buffer_that_cannot_be_named_is_given_back);
 	tcase_add_loop_test(tc, error_of_a_heap_is_passed_on, 0,
-			    COUNT(alloc_errors));
+			    COUNT(heap_errors));
 	tcase_add_test(tc, caching_of_another_heap_is_unknown);
 	tcase_add_test(tc, udmabuf_gets_a_sealed_memfd_and_the_buffer_is_named);
 	tcase_add_test(tc, udmabuf_without_a_name_is_not_named);

@@ -331,6 +331,51 @@ START_TEST(path_is_asked_for_a_dma_heap)
 }
 END_TEST
 
+START_TEST(name_is_that_of_a_heap)
+{
+	static const struct mock_call calls[] = {
+		OPEN("/dev/dma_heap/camera", 0),
+		VERSION_ANSWERED(version_out),
+	};
+
+	MOCK_EXPECT(calls);
+	assert_opens("camera", PORTALMEM_BACKEND_ANY,
+		     PORTALMEM_BACKEND_PORTALMEM, "/dev/dma_heap/camera");
+}
+END_TEST
+
+START_TEST(name_of_no_heap_is_told_as_a_path)
+{
+	static const struct mock_call calls[] = {
+		OPEN("/dev/dma_heap/camera", ENOENT),
+	};
+
+	MOCK_EXPECT(calls);
+	assert_refused("camera", PORTALMEM_BACKEND_ANY, ENOENT);
+	unit_assert_message_has("cannot open /dev/dma_heap/camera:");
+}
+END_TEST
+
+START_TEST(name_of_a_heap_without_the_protocol_is_told_as_a_path)
+{
+	static const struct mock_call calls[] = {
+		OPEN("/dev/dma_heap/system", 0),
+		VERSION_FAILS(ENOTTY),
+	};
+
+	MOCK_EXPECT(calls);
+	assert_refused("system", PORTALMEM_BACKEND_PORTALMEM, EOPNOTSUPP);
+	unit_assert_message_has("cannot use /dev/dma_heap/system:");
+}
+END_TEST
+
+START_TEST(empty_name_is_no_heap_s)
+{
+	mock_expect(NULL, 0);
+	assert_refused("", PORTALMEM_BACKEND_ANY, ENOENT);
+}
+END_TEST
+
 static const int udmabuf_answers[] = {EINVAL, EBADF, EBADFD};
 
 START_TEST(path_is_asked_for_udmabuf)
@@ -565,6 +610,11 @@ static Suite *device_suite(void)
 	tcase_add_test(tc, argument_goes_before_the_environment);
 	tcase_add_test(tc, path_goes_before_the_environment);
 	tcase_add_test(tc, path_is_asked_for_a_dma_heap);
+	tcase_add_test(tc, name_is_that_of_a_heap);
+	tcase_add_test(tc, name_of_no_heap_is_told_as_a_path);
+	tcase_add_test(tc,
+		       name_of_a_heap_without_the_protocol_is_told_as_a_path);
+	tcase_add_test(tc, empty_name_is_no_heap_s);
 	tcase_add_loop_test(tc, path_is_asked_for_udmabuf, 0,
 			    COUNT(udmabuf_answers));
 	tcase_add_test(tc, path_of_another_driver_is_eopnotsupp);

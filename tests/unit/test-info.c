@@ -12,7 +12,6 @@
 #include "unit.h"
 
 static const struct portalmem_ioc_info info_in;
-static const struct portalmem_ioc_info import_out = {.size = 4 * 4096};
 static const struct portalmem_ioc_info info_out = {
 	.size = 4 * 4096,
 	.caching = PORTALMEM_DEFAULT,
@@ -40,21 +39,6 @@ static const struct portalmem_ioc_info odd_out = {
 		.in_fd_is = MOCK_BUFFER, .out = &(reply), .error = (errnum), \
 	}
 
-static struct portalmem_buffer *known_buffer(void)
-{
-	static const struct mock_call calls[] = {INFO(import_out, 0)};
-	struct portalmem_device *device = unit_open_portalmem();
-	struct portalmem_buffer *buffer;
-	int fd = mock_new_dmabuf(4 * PAGE);
-
-	MOCK_EXPECT(calls);
-	ck_assert_int_eq(portalmem_buffer_import(device, fd, &buffer), 0);
-	portalmem_device_unref(device);
-	close(fd);
-	mock_expect(NULL, 0);
-	return buffer;
-}
-
 static uint64_t inode_of(struct portalmem_buffer *buffer)
 {
 	struct stat st;
@@ -80,7 +64,7 @@ START_TEST(node_is_asked_each_time)
 		INFO(info_out, EINTR),
 		INFO(info_out, 0),
 	};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_info info;
 
 	MOCK_EXPECT(calls);
@@ -101,7 +85,7 @@ END_TEST
 START_TEST(odd_answers_of_the_node_are_tamed)
 {
 	static const struct mock_call calls[] = {INFO(odd_out, 0)};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_info info;
 
 	MOCK_EXPECT(calls);
@@ -118,7 +102,7 @@ START_TEST(error_of_the_node_is_passed_on)
 {
 	static const struct mock_call calls[] = {INFO(info_out, EIO)};
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
 	unit_assert_fails(portalmem_buffer_get_info(buffer, &info), EIO);
@@ -273,7 +257,7 @@ START_TEST(dmabuf_is_named_by_the_kernel)
 		SET_NAME("", 0),
 		SET_NAME("0123456789abcdef0123456789abcde", 0),
 	};
-	struct portalmem_buffer *known = known_buffer();
+	struct portalmem_buffer *known = unit_import_known();
 	struct portalmem_buffer *foreign = unit_import_dmabuf(PAGE);
 
 	MOCK_EXPECT(calls);
@@ -352,7 +336,7 @@ START_TEST(segments_are_counted_without_being_read)
 {
 	static const struct portalmem_ioc_segments in = {0};
 	static const struct portalmem_ioc_segments out = {.total = 7};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct mock_call calls[] = {ask_segments(&in, &out, 0)};
 	size_t total = 99;
 
@@ -385,7 +369,7 @@ START_TEST(segments_are_asked_for_in_parts)
 		.count = parts[_i].asked_count,
 	};
 	struct portalmem_ioc_segments out = in;
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct mock_call calls[] = {ask_segments(&in, &out, 0)};
 
 	out.count = 1;
@@ -405,7 +389,7 @@ static const int segment_errors[] = {EFAULT, EXDEV, EINVAL};
 START_TEST(error_of_the_node_is_passed_on_for_segments)
 {
 	static const struct portalmem_ioc_segments in = {0};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct mock_call calls[] = {
 		ask_segments(&in, NULL, segment_errors[_i])};
 	size_t total = 99;
@@ -447,7 +431,7 @@ END_TEST
 
 START_TEST(segments_to_or_of_null_are_einval)
 {
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_segment segment;
 
 	ck_assert_int_eq(

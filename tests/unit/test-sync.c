@@ -13,19 +13,6 @@
 #define SIZE (4 * PAGE)
 #define START_READ (PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ)
 
-/* Every valid set of flags and what the kernel must see of it. */
-static const struct {
-	unsigned int flags;
-	uint32_t uapi;
-} flags[] = {
-	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ, 1},
-	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_WRITE, 2},
-	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_RDWR, 3},
-	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_READ, 5},
-	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_WRITE, 6},
-	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_RDWR, 7},
-};
-
 static const struct portalmem_range two_ranges[] = {
 	{.offset = 4096, .length = 100},
 	{.offset = 0, .length = 1},
@@ -36,35 +23,6 @@ static const struct portalmem_range edge_ranges[] = {
 	{.offset = 4 * 4096 - 1, .length = 1},
 };
 static const struct portalmem_range whole = {.length = 4 * 4096};
-
-/* A buffer that the portalmem node knows. */
-static struct portalmem_buffer *known_buffer(void)
-{
-	static const struct portalmem_ioc_info in = {0};
-	static const struct portalmem_ioc_info out = {
-		.size = 4 * 4096,
-		.effective = PORTALMEM_CACHED,
-	};
-	static const struct mock_call calls[] = {
-		{.request = PORTALMEM_IOC_INFO,
-		 .on = MOCK_NODE,
-		 .in = &in,
-		 .in_size = sizeof(in),
-		 .in_fd_at = MOCK_AT(struct portalmem_ioc_info, fd),
-		 .in_fd_is = MOCK_BUFFER,
-		 .out = &out},
-	};
-	struct portalmem_device *device = unit_open_portalmem();
-	struct portalmem_buffer *buffer;
-	int fd = mock_new_dmabuf(SIZE);
-
-	MOCK_EXPECT(calls);
-	ck_assert_int_eq(portalmem_buffer_import(device, fd, &buffer), 0);
-	portalmem_device_unref(device);
-	close(fd);
-	mock_expect(NULL, 0);
-	return buffer;
-}
 
 static struct mock_call node_sync(const struct portalmem_ioc_sync *in,
 				  const struct portalmem_range *ranges,
@@ -97,29 +55,31 @@ static struct mock_call dmabuf_sync(const struct dma_buf_sync *in, int error)
 
 START_TEST(node_syncs_the_ranges_with_one_call)
 {
-	const struct portalmem_ioc_sync in = {.flags = flags[_i].uapi,
+	const struct portalmem_ioc_sync in = {.flags = unit_sync_flags[_i].uapi,
 					      .count = 2};
 	const struct mock_call calls[] = {node_sync(&in, two_ranges, 0)};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
-		0);
+	ck_assert_int_eq(portalmem_buffer_sync(buffer,
+					       unit_sync_flags[_i].flags,
+					       two_ranges, 2),
+			 0);
 	portalmem_buffer_unref(buffer);
 }
 END_TEST
 
 START_TEST(node_syncs_the_whole_buffer_as_one_range)
 {
-	const struct portalmem_ioc_sync in = {.flags = flags[_i].uapi,
+	const struct portalmem_ioc_sync in = {.flags = unit_sync_flags[_i].uapi,
 					      .count = 1};
 	const struct mock_call calls[] = {node_sync(&in, &whole, 0)};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
+	ck_assert_int_eq(portalmem_buffer_sync(
+				 buffer, unit_sync_flags[_i].flags, NULL, 0),
+			 0);
 	portalmem_buffer_unref(buffer);
 }
 END_TEST
@@ -129,7 +89,7 @@ START_TEST(ranges_may_touch_the_end_and_be_empty)
 	const struct portalmem_ioc_sync in = {.flags = DMA_BUF_SYNC_READ,
 					      .count = 3};
 	const struct mock_call calls[] = {node_sync(&in, edge_ranges, 0)};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
 	ck_assert_int_eq(
@@ -145,7 +105,7 @@ START_TEST(most_ranges_go_in_one_call_and_one_more_is_einval)
 	const struct portalmem_ioc_sync in = {
 		.flags = DMA_BUF_SYNC_READ, .count = PORTALMEM_SYNC_RANGES_MAX};
 	const struct mock_call calls[] = {node_sync(&in, ranges, 0)};
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	ck_assert_ptr_nonnull(ranges);
 	MOCK_EXPECT(calls);
@@ -166,7 +126,7 @@ END_TEST
 
 START_TEST(empty_list_syncs_nothing)
 {
-	struct portalmem_buffer *buffer = known_buffer();
+	struct portalmem_buffer *buffer = unit_import_known();
 
 	ck_assert_int_eq(
 		portalmem_buffer_sync(buffer, START_READ, two_ranges, 0), 0);
@@ -176,7 +136,7 @@ END_TEST
 
 START_TEST(foreign_dmabuf_is_synced_whole)
 {
-	const struct dma_buf_sync in = {.flags = flags[_i].uapi};
+	const struct dma_buf_sync in = {.flags = unit_sync_flags[_i].uapi};
 	const struct mock_call calls[] = {
 		dmabuf_sync(&in, 0),
 		dmabuf_sync(&in, 0),
@@ -184,11 +144,13 @@ START_TEST(foreign_dmabuf_is_synced_whole)
 	struct portalmem_buffer *buffer = unit_import_dmabuf(SIZE);
 
 	MOCK_EXPECT(calls);
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
-		0);
+	ck_assert_int_eq(portalmem_buffer_sync(
+				 buffer, unit_sync_flags[_i].flags, NULL, 0),
+			 0);
+	ck_assert_int_eq(portalmem_buffer_sync(buffer,
+					       unit_sync_flags[_i].flags,
+					       two_ranges, 2),
+			 0);
 	portalmem_buffer_unref(buffer);
 }
 END_TEST
@@ -213,11 +175,13 @@ START_TEST(memfd_needs_no_call)
 {
 	struct portalmem_buffer *buffer = unit_alloc(SIZE);
 
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, NULL, 0), 0);
-	ck_assert_int_eq(
-		portalmem_buffer_sync(buffer, flags[_i].flags, two_ranges, 2),
-		0);
+	ck_assert_int_eq(portalmem_buffer_sync(
+				 buffer, unit_sync_flags[_i].flags, NULL, 0),
+			 0);
+	ck_assert_int_eq(portalmem_buffer_sync(buffer,
+					       unit_sync_flags[_i].flags,
+					       two_ranges, 2),
+			 0);
 	portalmem_buffer_unref(buffer);
 }
 END_TEST
@@ -233,7 +197,7 @@ START_TEST(error_of_the_kernel_is_passed_on)
 		node_sync(&node_in, &whole, kernel_errors[_i])};
 	const struct mock_call dmabuf_calls[] = {
 		dmabuf_sync(&dmabuf_in, kernel_errors[_i])};
-	struct portalmem_buffer *known = known_buffer();
+	struct portalmem_buffer *known = unit_import_known();
 	struct portalmem_buffer *foreign = unit_import_dmabuf(SIZE);
 
 	MOCK_EXPECT(node_calls);
@@ -252,7 +216,7 @@ END_TEST
 static struct portalmem_buffer *buffer_of_kind(int kind)
 {
 	if (!kind)
-		return known_buffer();
+		return unit_import_known();
 	return kind == 1 ? unit_import_dmabuf(SIZE) : unit_alloc(SIZE);
 }
 
@@ -333,16 +297,16 @@ static Suite *sync_suite(void)
 	Suite *suite = unit_suite("sync", &tc);
 
 	tcase_add_loop_test(tc, node_syncs_the_ranges_with_one_call, 0,
-			    COUNT(flags));
+			    UNIT_SYNC_FLAGS);
 	tcase_add_loop_test(tc, node_syncs_the_whole_buffer_as_one_range, 0,
-			    COUNT(flags));
+			    UNIT_SYNC_FLAGS);
 	tcase_add_test(tc, ranges_may_touch_the_end_and_be_empty);
 	tcase_add_test(tc, most_ranges_go_in_one_call_and_one_more_is_einval);
 	tcase_add_test(tc, empty_list_syncs_nothing);
 	tcase_add_loop_test(tc, foreign_dmabuf_is_synced_whole, 0,
-			    COUNT(flags));
+			    UNIT_SYNC_FLAGS);
 	tcase_add_test(tc, signals_do_not_disturb);
-	tcase_add_loop_test(tc, memfd_needs_no_call, 0, COUNT(flags));
+	tcase_add_loop_test(tc, memfd_needs_no_call, 0, UNIT_SYNC_FLAGS);
 	tcase_add_loop_test(tc, error_of_the_kernel_is_passed_on, 0,
 			    COUNT(kernel_errors));
 	tcase_add_loop_test(tc, bad_flags_are_einval, 0, 3);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/dma-heap.h>
 #include <linux/portalmem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,15 @@ Suite *unit_suite(const char *name, TCase **tcase)
 	suite_add_tcase(suite, *tcase);
 	return suite;
 }
+
+const struct unit_sync_flags unit_sync_flags[UNIT_SYNC_FLAGS] = {
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_READ, 1},
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_WRITE, 2},
+	{PORTALMEM_SYNC_START | PORTALMEM_SYNC_RDWR, 3},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_READ, 5},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_WRITE, 6},
+	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_RDWR, 7},
+};
 
 struct portalmem_device *unit_open_memfd(void)
 {
@@ -79,6 +90,58 @@ struct portalmem_device *unit_open_portalmem(void)
 				 NULL, PORTALMEM_BACKEND_PORTALMEM, &device),
 			 0);
 	return device;
+}
+
+struct portalmem_device *unit_open_heap(const char *path)
+{
+	static const struct dma_heap_allocation_data probe = {
+		.fd_flags = ~(uint32_t)DMA_HEAP_VALID_FD_FLAGS,
+	};
+	const struct mock_call calls[] = {
+		{.open = path},
+		{.request = DMA_HEAP_IOCTL_ALLOC,
+		 .on = MOCK_NODE,
+		 .in = &probe,
+		 .in_size = sizeof(probe),
+		 .error = EINVAL},
+	};
+	struct portalmem_device *device;
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_device_open(path, PORTALMEM_BACKEND_DMA_HEAP,
+					       &device),
+			 0);
+	/* The table goes out of scope. */
+	mock_expect(NULL, 0);
+	return device;
+}
+
+struct portalmem_buffer *unit_import_known(void)
+{
+	static const struct portalmem_ioc_info in = {0};
+	static const struct portalmem_ioc_info out = {
+		.size = 4 * 4096,
+		.effective = PORTALMEM_CACHED,
+	};
+	static const struct mock_call calls[] = {
+		{.request = PORTALMEM_IOC_INFO,
+		 .on = MOCK_NODE,
+		 .in = &in,
+		 .in_size = sizeof(in),
+		 .in_fd_at = MOCK_AT(struct portalmem_ioc_info, fd),
+		 .in_fd_is = MOCK_BUFFER,
+		 .out = &out},
+	};
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_buffer *buffer;
+	int fd = mock_new_dmabuf(4 * PAGE);
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_buffer_import(device, fd, &buffer), 0);
+	portalmem_device_unref(device);
+	close(fd);
+	mock_expect(NULL, 0);
+	return buffer;
 }
 
 struct portalmem_buffer *unit_import_dmabuf(uint64_t size)

@@ -23,6 +23,14 @@ Suite *unit_suite(const char *name, TCase **tcase);
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* Every valid set of a sync's flags and what the kernel must see of it. */
+#define UNIT_SYNC_FLAGS 6
+
+extern const struct unit_sync_flags {
+	unsigned int flags;
+	uint32_t uapi;
+} unit_sync_flags[UNIT_SYNC_FLAGS];
+
 struct portalmem_device *unit_open_memfd(void);
 
 /* One buffer of a memfd device that is given back to the buffer alone. */
@@ -30,6 +38,12 @@ struct portalmem_buffer *unit_alloc(uint64_t size);
 
 /* A portalmem node, opened with the mock. */
 struct portalmem_device *unit_open_portalmem(void);
+
+/* A DMA heap's node that is not portalmem's. */
+struct portalmem_device *unit_open_heap(const char *path);
+
+/* A buffer of four pages that a portalmem node knows, its own device's. */
+struct portalmem_buffer *unit_import_known(void);
 
 /* A buffer of a foreign dma-buf, without a device. */
 struct portalmem_buffer *unit_import_dmabuf(uint64_t size);

@@ -10,7 +10,9 @@
 
 enum {
 	OPTION_NODE = OPTION_OWN,
-	OPTION_ADDRESS_BITS
+	OPTION_ADDRESS_BITS,
+	OPTION_ALIGN,
+	OPTION_ADOPT
 };
 
 struct request {
@@ -28,6 +30,8 @@ static void read_arguments(struct context *ctx, int argc, char **argv,
 		{"name", required_argument, NULL, 'n'},
 		{"node", required_argument, NULL, OPTION_NODE},
 		{"address-bits", required_argument, NULL, OPTION_ADDRESS_BITS},
+		{"align", required_argument, NULL, OPTION_ALIGN},
+		{"adopt", required_argument, NULL, OPTION_ADOPT},
 		COMMON_OPTIONS};
 	int option;
 
@@ -53,6 +57,15 @@ static void read_arguments(struct context *ctx, int argc, char **argv,
 			request->options.address_bits =
 				(unsigned int)parse_number("--address-bits",
 							   optarg, 64);
+			break;
+		case OPTION_ALIGN:
+			request->options.alignment =
+				parse_nonzero_size("--align", optarg);
+			break;
+		case OPTION_ADOPT:
+			request->options.adopt = 1;
+			request->options.region_offset =
+				parse_size("--adopt", optarg);
 			break;
 		}
 	}
@@ -100,10 +113,11 @@ const struct command command_alloc = {
 	.run = run_alloc,
 	.usage = "--size SIZE [OPTION...] [-- COMMAND [ARGUMENT...]]",
 	.summary = "allocate a buffer and hold it, or run a command with it",
-	.help = "Allocates a buffer of zeros. With COMMAND, runs it in place "
-		"of\n"
-		"portalmem with the buffer's open descriptor and these "
-		"variables:\n"
+	.help = "Allocates a buffer, of zeros unless --adopt is given. With "
+		"COMMAND,\n"
+		"runs it in place of portalmem with the buffer's open "
+		"descriptor and\n"
+		"these variables:\n"
 		"  PORTALMEM_FD       number of the descriptor\n"
 		"  PORTALMEM_SIZE     size in bytes, whole pages\n"
 		"  PORTALMEM_CACHING  caching that the buffer really has\n"
@@ -122,5 +136,11 @@ const struct command command_alloc = {
 		"  -n, --name NAME        name for inspection\n"
 		"      --node N           from this NUMA node only\n"
 		"      --address-bits N   for a device whose addresses have N "
-		"bits\n",
+		"bits\n"
+		"      --align SIZE       at a physical address that is a "
+		"multiple of SIZE,\n"
+		"                         where every buffer is one segment\n"
+		"      --adopt OFFSET     what is at OFFSET of a reserved "
+		"region, as it is,\n"
+		"                         for root only\n",
 };

@@ -9,27 +9,15 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "json.h"
+#include "heaps.h"
 #include "report.h"
 
 #define HEAP_DIRECTORY "/dev/dma_heap"
 
-#define CACHINGS (PORTALMEM_CACHING_UC + 1)
-
-/* One place to allocate from, and what trying it showed. */
-struct place {
-	const char *path; /* NULL: a memory file */
-	bool usable;
-	enum portalmem_backend backend;
-	enum portalmem_caching default_caching;
-	bool works[CACHINGS];
-	char reason[512]; /* why it is not usable */
-};
-
-/* How the places are listed. */
+/* The places that are listed. */
 struct list {
-	bool any_usable;
-	struct json json;
+	size_t count;
+	struct place *places;
 };
 
 static void note_reason(struct place *place, int error)
@@ -80,6 +68,14 @@ static void try_device(struct place *place, struct portalmem_device *device)
 			effective == caching;
 }
 
+/* Before anything is tried, which would show in the figures. */
+static void ask_heap(struct place *place, struct portalmem_device *device)
+{
+	place->heap = (struct portalmem_heap_info)PORTALMEM_HEAP_INFO_INIT;
+	place->heap_known =
+		portalmem_device_get_heap_info(device, &place->heap) == 0;
+}
+
 /* False when the place does not speak the backend that was asked for. */
 static bool try_place(const struct context *ctx, struct place *place)
 {
@@ -102,96 +98,55 @@ static bool try_place(const struct context *ctx, struct place *place)
 		return true;
 	}
 	place->backend = portalmem_device_get_backend(device);
+	ask_heap(place, device);
 	try_device(place, device);
 	portalmem_device_unref(device);
 	return true;
 }
 
-/* The modes that work, with SEPARATOR between them. */
-static void join_cachings(const struct place *place, char *text, size_t room)
+static void free_list(struct list *list)
 {
-	enum portalmem_caching caching;
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (caching = PORTALMEM_CACHING_CACHED;
-	     caching <= PORTALMEM_CACHING_UC; caching++) {
-		if (place->works[caching])
-			used += (size_t)snprintf(
-				text + used, room - used, "%s%s",
-				used ? "," : "",
-				portalmem_caching_name(caching));
-	}
+	for (size_t i = 0; i < list->count; i++)
+		free(list->places[i].path);
+	free(list->places);
 }
 
-static void print_row(const struct place *place)
+static int out_of_memory(void)
 {
-	char path[512];
-	char reason[2048];
-	char cachings[64];
-
-	escape_text(path, sizeof(path), place->path ? place->path : "-");
-	if (!place->usable) {
-		escape_text(reason, sizeof(reason), place->reason);
-		printf("%-28s  %-9s  %-7s  %-13s  no: %s\n", path, "-", "-",
-		       "-", reason);
-		return;
-	}
-	join_cachings(place, cachings, sizeof(cachings));
-	printf("%-28s  %-9s  %-7s  %-13s  yes\n", path,
-	       portalmem_backend_name(place->backend),
-	       portalmem_caching_name(place->default_caching),
-	       cachings[0] ? cachings : "-");
+	return failed("listing the places: %s; free memory", strerror(ENOMEM));
 }
 
-static void print_usable_json(struct json *json, const struct place *place)
-{
-	enum portalmem_caching caching;
-
-	json_string(json, "backend", portalmem_backend_name(place->backend));
-	json_string(json, "default_caching",
-		    portalmem_caching_name(place->default_caching));
-	json_array_begin(json, "caching");
-	for (caching = PORTALMEM_CACHING_CACHED;
-	     caching <= PORTALMEM_CACHING_UC; caching++) {
-		if (place->works[caching])
-			json_string(json, NULL,
-				    portalmem_caching_name(caching));
-	}
-	json_array_end(json);
-}
-
-static void print_json(struct json *json, const struct place *place)
-{
-	json_object_begin(json, NULL);
-	json_string(json, "path", place->path);
-	json_bool(json, "usable", place->usable);
-	if (place->usable)
-		print_usable_json(json, place);
-	else
-		json_string(json, "reason", place->reason);
-	json_object_end(json);
-}
-
-static void list_place(const struct context *ctx, struct list *list,
-		       const char *path)
-{
-	struct place place = {.path = path};
-
-	if (!try_place(ctx, &place))
-		return;
-	list->any_usable |= place.usable;
-	if (ctx->json)
-		print_json(&list->json, &place);
-	else
-		print_row(&place);
-}
-
-static void list_node(const struct context *ctx, struct list *list,
+/* Give an exit status: without memory, the list would not be complete. */
+static int list_place(const struct context *ctx, struct list *list,
 		      const char *path)
 {
-	if (access(path, F_OK) == 0)
-		list_place(ctx, list, path);
+	struct place *places =
+		realloc(list->places, (list->count + 1) * sizeof(*places));
+	struct place *place;
+
+	if (!places)
+		return out_of_memory();
+	list->places = places;
+	place = &places[list->count];
+	memset(place, 0, sizeof(*place));
+	if (path) {
+		place->path = strdup(path);
+		if (!place->path)
+			return out_of_memory();
+	}
+	if (try_place(ctx, place))
+		list->count++;
+	else
+		free(place->path);
+	return EXIT_DONE;
+}
+
+static int list_node(const struct context *ctx, struct list *list,
+		     const char *path)
+{
+	if (access(path, F_OK))
+		return EXIT_DONE;
+	return list_place(ctx, list, path);
 }
 
 static int is_heap(const struct dirent *entry)
@@ -205,60 +160,72 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void list_heap_directory(const struct context *ctx, struct list *list)
+static int list_heap_directory(const struct context *ctx, struct list *list)
 {
 	char path[sizeof(HEAP_DIRECTORY "/") + NAME_MAX];
 	struct dirent **entries;
 	int count = scandir(HEAP_DIRECTORY, &entries, is_heap, compare_names);
+	int status = EXIT_DONE;
 	int i;
 
 	if (count < 0)
-		return;
+		return status;
 	for (i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), HEAP_DIRECTORY "/%s",
 			 entries[i]->d_name);
-		list_node(ctx, list, path);
+		if (status == EXIT_DONE)
+			status = list_node(ctx, list, path);
 		free(entries[i]);
 	}
 	free(entries);
+	return status;
 }
 
-static void list_places(const struct context *ctx, struct list *list)
+static int list_places(const struct context *ctx, struct list *list)
 {
-	if (ctx->device_path) {
-		list_place(ctx, list, ctx->device_path);
-		return;
-	}
-	list_node(ctx, list, "/dev/portalmem");
-	list_heap_directory(ctx, list);
-	list_node(ctx, list, "/dev/udmabuf");
-	list_place(ctx, list, NULL);
+	int status;
+
+	if (ctx->device_path)
+		return list_place(ctx, list, ctx->device_path);
+	status = list_node(ctx, list, "/dev/portalmem");
+	if (status == EXIT_DONE)
+		status = list_heap_directory(ctx, list);
+	if (status == EXIT_DONE)
+		status = list_node(ctx, list, "/dev/udmabuf");
+	if (status == EXIT_DONE)
+		status = list_place(ctx, list, NULL);
+	return status;
+}
+
+static bool any_usable(const struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->places[i].usable)
+			return true;
+	return false;
 }
 
 static int run_heaps(struct context *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {COMMON_OPTIONS};
-	struct list list = {.json = {.out = stdout}};
+	struct list list = {0};
+	int status;
 
 	next_option(ctx, argc, argv, ":", options);
 	expect_arguments(argc, argv, 0);
-	if (ctx->json) {
-		json_object_begin(&list.json, NULL);
-		json_array_begin(&list.json, "heaps");
-		list_places(ctx, &list);
-		json_array_end(&list.json);
-		json_object_end(&list.json);
-		json_finish(&list.json);
-	} else {
-		printf("%-28s  %-9s  %-7s  %-13s  %s\n", "PATH", "BACKEND",
-		       "DEFAULT", "CACHING", "USABLE");
-		list_places(ctx, &list);
+	status = list_places(ctx, &list);
+	if (status == EXIT_DONE) {
+		if (ctx->json)
+			print_places_json(list.places, list.count);
+		else
+			print_places(list.places, list.count);
+		if (!any_usable(&list))
+			status = failed("no place to allocate from: none of "
+					"those asked for can be used; load the "
+					"portalmem module or choose another");
 	}
-	if (!list.any_usable)
-		return failed("no place to allocate from: none of those asked "
-			      "for can be used; load the portalmem module or "
-			      "choose another");
-	return EXIT_DONE;
+	free_list(&list);
+	return status;
 }
 
 const struct command command_heaps = {
@@ -274,5 +241,17 @@ const struct command command_heaps = {
 		"this user\n"
 		"can allocate there. Each is tried with one page. With "
 		"--device or\n"
-		"--backend, only those. Fails when none can be used.\n",
+		"--backend, only those. Fails when none can be used.\n"
+		"\n"
+		"Of the nodes of the portalmem module, it then shows the heap: "
+		"the size\n"
+		"of a reserved region; what buffers use; what is available, "
+		"the largest\n"
+		"buffer that could be had of it now, and in how many runs a "
+		"region's is;\n"
+		"freed memory that is kept for the next buffers; the limit on "
+		"all users;\n"
+		"what this user has, and the limit on that. Sizes are rounded "
+		"down; with\n"
+		"--json they are bytes.\n",
 };

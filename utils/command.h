@@ -28,6 +28,7 @@ struct command {
 };
 
 extern const struct command command_alloc;
+extern const struct command command_attach;
 extern const struct command command_dump;
 extern const struct command command_fill;
 extern const struct command command_heaps;
@@ -35,6 +36,7 @@ extern const struct command command_info;
 extern const struct command command_receive;
 extern const struct command command_segments;
 extern const struct command command_share;
+extern const struct command command_trim;
 extern const struct command command_verify;
 
 /* Option values outside of what a character can be. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What becomes of a buffer that alloc or receive got: a command runs with it,
- * or it is held until a signal comes.
+ * What becomes of a buffer that alloc or receive got, or of an attachment: a
+ * command runs with it, or it is held until a signal comes.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -18,5 +18,12 @@ char **split_command(int *argc, char **argv);
  */
 int use_buffer(const struct context *ctx, struct portalmem_buffer *buffer,
 	       char **command);
+
+/*
+ * The same with an attachment of BUFFER: COMMAND gets both, and what is held
+ * ends with a failure when the device goes away.
+ */
+int use_attachment(const struct context *ctx, struct portalmem_buffer *buffer,
+		   struct portalmem_attachment *attachment, char **command);
 
 #endif

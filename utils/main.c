@@ -28,9 +28,9 @@ static const struct command command_help = {
 };
 
 static const struct command *const commands[] = {
-	&command_heaps,	 &command_alloc,   &command_info, &command_segments,
-	&command_share,	 &command_receive, &command_fill, &command_dump,
-	&command_verify, &command_help,
+	&command_heaps,	 &command_alloc,  &command_info,    &command_segments,
+	&command_attach, &command_share,  &command_receive, &command_fill,
+	&command_dump,	 &command_verify, &command_trim,    &command_help,
 };
 
 /* clang-format off */
@@ -64,7 +64,8 @@ static void print_program_help(void)
 		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
 	      "Options, before or after the subcommand:\n"
-	      "  --device PATH   allocate from this node\n"
+	      "  --device NODE   allocate from this node, or the heap of "
+	      "that name\n"
 	      "  --backend NAME  portalmem, dma-heap, udmabuf, memfd or any\n"
 	      "  --json          print results as one line of JSON\n"
 	      "  --help          print help\n"

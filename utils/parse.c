@@ -196,3 +196,21 @@ void format_size(char *text, uint64_t size)
 	}
 	snprintf(text, SIZE_TEXT_ROOM, "%" PRIu64 "%s", size, unit);
 }
+
+void format_size_short(char *text, uint64_t size)
+{
+	uint64_t part = 0;
+	char unit[2] = "";
+	size_t i;
+
+	for (i = 0; size_units[i] && size >= 1024; i++) {
+		part = size % 1024 * 10 / 1024;
+		size /= 1024;
+		unit[0] = size_units[i];
+	}
+	if (part)
+		snprintf(text, SIZE_TEXT_ROOM, "%" PRIu64 ".%" PRIu64 "%s",
+			 size, part, unit);
+	else
+		snprintf(text, SIZE_TEXT_ROOM, "%" PRIu64 "%s", size, unit);
+}

@@ -22,4 +22,10 @@ void block_termination(sigset_t *set);
 /* Wait until one of SET comes. */
 void wait_for_signal(const sigset_t *set);
 
+/*
+ * Wait until one of SET comes, or until FD hangs up. Gives whether it was a
+ * signal, or a negative errno when that cannot be waited for.
+ */
+int wait_for_signal_or_hangup(const sigset_t *set, int fd);
+
 #endif

@@ -37,12 +37,21 @@ if [ "$PORTALMEM_BACKEND" = portalmem ]; then
 	check "the module places memory" done_cleanly
 	pm alloc -s 4K --node 1000 -- true
 	check "a node that is not there fails" fails alloc 'Invalid argument'
+	pm alloc -s 4M --align 2M -- true
+	check "scattered buffers cannot be aligned" \
+		fails alloc 'align those of portalmem-contiguous'
 else
 	pm alloc -s 4K --node 0 -- true
 	check "other backends have no say in the node" \
 		fails alloc 'no say in where memory is'
 	pm alloc -s 4K --address-bits 32 -- true
 	check "other backends have no say in the address" \
+		fails alloc 'no say in where memory is'
+	pm alloc -s 4K --align 4K -- true
+	check "other backends have no say in the alignment" \
+		fails alloc 'no say in where memory is'
+	pm alloc -s 4K --adopt 0 -- true
+	check "other backends have nothing to adopt" \
 		fails alloc 'no say in where memory is'
 fi
 
@@ -103,6 +112,9 @@ done
 pm alloc -s 4K --device "$work/absent" -- true
 check "a node that is not there is named" \
 	fails alloc "$work/absent"
+pm alloc -s 4K --device absent-heap -- true
+check "a heap that is not there is named by its node" \
+	fails alloc /dev/dma_heap/absent-heap
 pm alloc -s 4K --device /dev/null -- true
 check "a node that is none is refused" fails alloc /dev/null
 run env PORTALMEM_BACKEND=nonsense "$PORTALMEM" alloc -s 4K -- true

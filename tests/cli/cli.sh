@@ -86,3 +86,16 @@ json_lacks()
 {
 	json_valid && ! "$json_check" "$1" <"$work/.out" >/dev/null 2>&1
 }
+
+# The lengths of the segments in the JSON that was printed add up to $1 bytes.
+lengths_are()
+{
+	lengths_sum=0
+	lengths_n=0
+	while lengths_one=$("$json_check" "segments.$lengths_n.length" \
+		<"$work/.out" 2>/dev/null); do
+		lengths_sum=$((lengths_sum + lengths_one))
+		lengths_n=$((lengths_n + 1))
+	done
+	[ "$lengths_n" -gt 0 ] && [ "$lengths_sum" -eq "$1" ]
+}

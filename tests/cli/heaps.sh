@@ -12,7 +12,8 @@ check "heaps begins with a heading" \
 	out_matches '^PATH  *BACKEND  *DEFAULT  *CACHING  *USABLE$'
 check "heaps has the memory file, usable and cached" \
 	out_matches '^-  *memfd  *cached  *cached  *yes$'
-rows=$(($(wc -l <"$work/.out") - 1))
+# The places end where the figures of the module's heaps begin.
+rows=$(($(sed '/^$/,$d' "$work/.out" | wc -l) - 1))
 
 pm heaps --json
 check "heaps --json is done" done_cleanly
@@ -32,6 +33,10 @@ check "a memory file is cached by default" \
 	json_is heaps.0.default_caching '"cached"'
 check "a memory file is cached only" json_is heaps.0.caching '["cached"]'
 check "what is usable has no reason" json_lacks heaps.0.reason
+check "a memory file has no heap that could be told of" json_is heaps.0.heap null
+pm heaps --backend memfd
+check "nothing is shown of heaps that are not there" \
+	[ "$(wc -l <"$work/.out")" -eq 2 ]
 
 pm heaps --device "$work/absent"
 check "heaps fails when none can be used" status_is 1
@@ -58,6 +63,6 @@ check "odd bytes in a path stay on one line of the table" \
 
 run env PORTALMEM_BACKEND=nonsense "$PORTALMEM" heaps
 check "heaps tries every place whatever PORTALMEM_BACKEND says" \
-	[ "$(wc -l <"$work/.out")" -eq "$((rows + 1))" ]
+	[ "$(sed '/^$/,$d' "$work/.out" | wc -l)" -eq "$((rows + 1))" ]
 
 tap_end

@@ -50,6 +50,19 @@ complete_line alloc --caching u
 check "caching modes are completed" prints uc
 complete_line --backend u
 check "backends are completed" prints udmabuf
+complete_line attach --direction f
+check "directions are completed" prints from
+complete_line attach --bus p
+check "buses are completed" prints "$(printf 'pci\nplatform')"
+for device in /sys/bus/platform/devices/*; do
+	[ ! -e "$device" ] || break
+done
+if [ -e "$device" ]; then
+	complete_line attach --bus platform "${device##*/}"
+	check "devices are completed" out_has "${device##*/}"
+else
+	skip "devices are completed" 'there is none'
+fi
 complete_line --backend memfd al
 check "an option's argument is not taken for the subcommand" prints alloc
 : >"$work/a-socket"
@@ -58,10 +71,25 @@ check "sockets are completed" prints "$work/a-socket"
 complete_line alloc --size ''
 check "a size is not completed" out_is ''
 
+not()
+{
+	! "$@"
+}
+
 rule=$top_builddir/utils/udev/60-portalmem.rules
 run cat "$rule"
 check "the udev rule gives the nodes to a group" \
 	out_matches '^SUBSYSTEM=="misc", KERNEL=="portalmem|portalmem-heap\*", GROUP="[a-z]*", MODE="0660"$'
+kernel=$(sed -n 's/.* KERNEL=="\([^"]*\)".*/\1/p' "$rule")
+# given NAME: the rule matches the device.
+given()
+{
+	eval "case \$1 in $kernel) return 0 ;; esac"
+	return 1
+}
+check "that of a reserved region is one of them" given portalmem-heap-camera
+check "that of the contiguous heap is not" not given portalmem-contiguous
+check "it has no other rule" [ "$(grep -c '^[^#]' "$rule")" -eq 1 ]
 check "nothing is left to be filled in" [ "$(grep -c @ "$rule")" -eq 0 ]
 
 tap_end

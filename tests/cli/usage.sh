@@ -6,7 +6,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=cli.sh
 . "$(dirname "$0")/cli.sh"
 
-subcommands='heaps alloc info share receive fill dump verify help'
+subcommands='heaps alloc info segments attach share receive fill dump verify trim help'
 
 pm --version
 check "--version prints name and version" prints 'portalmem 0.1.0'
@@ -103,6 +103,27 @@ refuse "heaps takes no argument" "unexpected argument 'x'" heaps x
 refuse "alloc needs a size" 'no size is given' alloc
 refuse "alloc --size needs an argument" '--size needs an argument' alloc --size
 refuse "alloc -s needs an argument" '-s needs an argument' alloc -s
+refuse "alloc refuses an alignment of 0" '--align: it must be at least' \
+	alloc -s 4K --align 0
+refuse "alloc refuses an alignment in words" "--align: 'page' is not a size" \
+	alloc -s 4K --align page
+refuse "alloc refuses a negative place" "--adopt: '-1' is not a size" \
+	alloc -s 4K --adopt -1
+refuse "alloc --adopt needs an offset" '--adopt needs an argument' \
+	alloc -s 4K --adopt
+refuse "attach needs a device" 'no device is given' attach
+refuse "attach takes one buffer" "unexpected argument 'c'" attach a b c
+refuse "attach needs a buffer" 'PORTALMEM_FD is not set' attach 0000:00:04.0
+refuse "attach refuses what is no buffer" "'x' is not a buffer" \
+	attach 0000:00:04.0 x
+refuse "attach refuses an unknown direction" \
+	"--direction: 'down' is not a direction; use to, from or both" \
+	attach 0000:00:04.0 --direction down
+refuse "attach refuses more than 64 address bits" 'the most is 64' \
+	attach 0000:00:04.0 --address-bits 65
+refuse "attach wants a command after --" "no command follows '--'" \
+	attach 0000:00:04.0 --
+refuse "trim takes no argument" "unexpected argument 'x'" trim x
 refuse "alloc wants -- before a command" "put '--' before a command" \
 	alloc --size 4K true
 refuse "alloc wants a command after --" "no command follows '--'" \

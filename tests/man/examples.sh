@@ -47,7 +47,8 @@ program_text()
 {
 	# shellcheck disable=SC2016 # the marks of a code block
 	case $1 in
-	*.md) sed -n '/^```c$/,/^```$/p' "$1" | sed '1d;$d' ;;
+	*.md) awk '/^```c$/ { inside = 1; next }
+		/^```$/ && inside { exit } inside' "$1" ;;
 	*) extract "$1" 1 ;;
 	esac
 }
@@ -80,10 +81,25 @@ compile()
 		-pthread -no-install -o "$1" "$1.c" $(libraries "$1.c")
 }
 
-# The node that a program is run with, if it takes one.
+# The device that the programs which attach one are given. In a guest there is
+# one that needs no driver.
+attachable_device()
+{
+	for device in /sys/bus/pci/devices/*; do
+		case $(cat "$device/vendor" "$device/device" 2>/dev/null) in
+		*0x1234*0x11e8*) basename "$device" ;;
+		esac
+	done
+}
+
+# The node or device that a program is run with, if it takes one.
 argument()
 {
 	case $1,$PORTALMEM_BACKEND in
+	portalmem.7,memfd | portalmem_attachment_*,memfd | portalmem_buffer_attach,memfd) ;;
+	portalmem.7,* | portalmem_attachment_*,* | portalmem_buffer_attach,*)
+		attachable_device
+		;;
 	portalmem_drm_*,memfd | portalmem_error_message,*)
 		echo "$work/no-such-node"
 		;;
@@ -103,6 +119,24 @@ expected()
 		echo 0 'descriptor [0-9]*, [0-9]* segments' ;;
 	portalmem.4,*)
 		echo 1 '/dev/portalmem: *' ;;
+	portalmem.7,memfd | portalmem_attachment_*,memfd | portalmem_buffer_attach,memfd)
+		echo 1 'cannot attach a buffer: no device sees a memfd; *' ;;
+	portalmem.7,*)
+		echo 0 '1024 bytes went through the device' ;;
+	portalmem_attachment_get_fd,*)
+		echo 0 'the device is there' ;;
+	portalmem_attachment_get_info,*)
+		echo 0 'translated: no, bounced: no, segments: 1' ;;
+	portalmem_attachment_get_segments,*)
+		echo 0 '[1-9]* bytes at 0x[1-9a-f]*' ;;
+	portalmem_attachment_import,*)
+		echo 0 '4096 bytes for 0000:*' ;;
+	portalmem_attachment_ref,*)
+		echo 0 'started?finished' ;;
+	portalmem_attachment_sync,*)
+		echo 0 'the device may start' ;;
+	portalmem_attachment_unref,*)
+		echo 0 'the device has lost the buffer, the program still has it' ;;
 	portalmem_backend_name,portalmem)
 		echo 0 'portalmem  yes?*memfd      yes' ;;
 	portalmem_backend_name,*)
@@ -111,6 +145,8 @@ expected()
 		echo 0 '8294400 bytes, cached' ;;
 	portalmem_buffer_alloc,*)
 		echo 0 '8294400 bytes, [wu]c' ;;
+	portalmem_buffer_attach,*)
+		echo 0 'descriptor [0-9]* holds it for 0000:*' ;;
 	portalmem_buffer_get_caching,*)
 		echo 0 'cached: compose in place' ;;
 	portalmem_buffer_get_fd,memfd)
@@ -129,6 +165,10 @@ expected()
 		echo 0 'asked for 5000 bytes, got 8192' ;;
 	portalmem_buffer_import,*)
 		echo 0 'seen through both' ;;
+	portalmem_buffer_import_user,memfd)
+		echo 1 'cannot import memory: the memfd backend *' ;;
+	portalmem_buffer_import_user,*)
+		echo 0 'the buffer holds: nothing was copied' ;;
 	portalmem_buffer_map,*)
 		echo 0 'upper half' ;;
 	portalmem_buffer_receive,*)
@@ -153,6 +193,10 @@ expected()
 		echo 0 'buffers can be shared with processes only' ;;
 	portalmem_device_get_backend,*)
 		echo 0 'buffers can be shared with devices' ;;
+	portalmem_device_get_heap_info,memfd)
+		echo 0 'the backend does not tell' ;;
+	portalmem_device_get_heap_info,*)
+		echo 0 'heap system: up to [1-9]* bytes' ;;
 	portalmem_device_get_path,memfd)
 		echo 0 'allocating from memory files' ;;
 	portalmem_device_get_path,*)
@@ -163,6 +207,10 @@ expected()
 		echo 0 'backend portalmem, path "/dev/portalmem"' ;;
 	portalmem_device_ref,*)
 		echo 0 "display uses $PORTALMEM_BACKEND" ;;
+	portalmem_device_trim,memfd)
+		echo 0 'the backend keeps no memory' ;;
+	portalmem_device_trim,*)
+		echo 0 '[0-9]* bytes given back' ;;
 	portalmem_device_unref,*)
 		echo 0 '65536 bytes' ;;
 	portalmem_drm_*,memfd)

@@ -40,7 +40,9 @@ functions()
 # interest, and those of this one are looked for below.
 mandoc_complaints()
 {
-	mandoc -T lint -W style "$1" 2>&1 |
+	# In one file its two streams would cut each other's lines.
+	mandoc -T lint -W style "$1" > "$work/lint" 2> "$work/lint-errors" || :
+	cat "$work/lint" "$work/lint-errors" |
 		grep -v -e 'referenced manual not found' \
 			-e 'outdated mandoc.db' || :
 }
@@ -126,6 +128,13 @@ for header in portalmem.h portalmem-drm.h; do
 	done << EOF
 $list
 EOF
+done
+
+functions=$(sed -n 's/.*\(portalmem_[a-z_]*\)(.*/\1/p' \
+	"$top_srcdir/kmod/include/linux/portalmem-kernel.h")
+for function in ${functions:?}; do
+	run grep "^\.Fo $function\$" "$man/portalmem.9"
+	check "portalmem.9 has $function()" status_is 0
 done
 
 requests=$(sed -n 's/^#define \(PORTALMEM_IOC_[A-Z_]*\) *\\*$/\1/p' \

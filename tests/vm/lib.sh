@@ -41,8 +41,23 @@ cache_dir() {
 }
 
 # The kernels that the tests run on, the main one first.
-# shellcheck disable=SC2034
-readonly tested_kernels='6.12 6.1'
+readonly tested_kernels='6.12 6.1 6.12-arm64'
+
+# The architecture that a kernel's name or folder, such as 6.12-arm64, ends in.
+kernel_arch() {
+	case $1 in
+	*-arm64) echo arm64 ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# Print those of the tested kernels that are for ARCH.
+list_tested_kernels() {
+	local kernel
+	for kernel in $tested_kernels; do
+		[ "$(kernel_arch "$kernel")" != "$1" ] || printf '%s\n' "$kernel"
+	done
+}
 
 # Hold FILE's lock until the script ends; a second caller waits here.
 hold_lock() {
@@ -100,8 +115,9 @@ count_leftover_dmabufs() {
 # shellcheck disable=SC2034
 readonly default_test_limit=120
 
-# Print what the line "# SETTING: VALUE" in the first lines of a test script says;
-# nothing when there is none, as in a program.
+# Print what the line "# SETTING: VALUE" in the first lines of a test script, or
+# " * SETTING: VALUE" in those of a program's source, says; nothing when there is
+# none.
 test_setting() {
-	head -n 20 "$1" | tr -d '\0' | LC_ALL=C sed -n "s/^# $2: *//p"
+	head -n 20 "$1" | tr -d '\0' | LC_ALL=C sed -n "s/^\(#\| \*\) $2: *//p"
 }

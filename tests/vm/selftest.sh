@@ -79,10 +79,12 @@ test_output_and_files() {
 
 test_signal_and_environment() {
 	start signal --no-module -- sh -c 'kill -TERM $$'
-	start whole -- bash -c '
+	start whole --scratch-disk 8 -- bash -c '
 		test -d /sys/module/portalmem && test -e "$PORTALMEM_MODULE" &&
 		test "$PORTALMEM_KERNEL" = "$(uname -r)" && test -d "$PORTALMEM_SRCDIR" &&
 		test -d "$PORTALMEM_BUILDDIR" && test "$(id -u)" = 0 &&
+		test "$(blockdev --getsize64 "$PORTALMEM_SCRATCH_DISK")" = 8388608 &&
+		echo written >"$PORTALMEM_SCRATCH_DISK" &&
 		test -w /sys/fs/cgroup/cgroup.procs && test -d /sys/kernel/debug/dma_buf &&
 		head -c 3000000 /dev/zero'
 	wait
@@ -157,18 +159,52 @@ test_leftovers() {
 	check 'a background process does not keep the run from ending' status_is talkative 0
 }
 
+test_other_architecture() {
+	start foreign --kernel 6.12-arm64 --no-module -- sh -c 'uname -m; exit 3'
+	start foreign_panic --kernel 6.12-arm64 --no-module -- \
+		sh -c 'echo c >/proc/sysrq-trigger; sleep 60'
+	wait
+	check "the command's status passes through on arm64" status_is foreign 3
+	check 'it runs there' grep -q -x aarch64 "$work/foreign.out"
+	check 'a panic is a failure on arm64' status_is foreign_panic 125
+	check 'a panic is called so on arm64' says foreign_panic 'Kernel panic'
+}
+
+test_board() {
+	printf 'content\n' >"$work/for the board"
+	start board --kernel 6.12-arm64 --machine raspi3b --no-module \
+		--file "$work/for the board:/opt/file" -- bash -c '
+		cat /opt/file && test -e "$PORTALMEM_SRCDIR/tests/vm/suite" &&
+		grep -q "Raspberry Pi 3" /proc/device-tree/model && echo oops >&2 &&
+		head -c 100000 /dev/zero && exit 3'
+	start board_panic --kernel 6.12-arm64 --machine raspi3b --no-module -- \
+		sh -c 'echo c >/proc/sysrq-trigger; sleep 60'
+	start no_board --machine raspi3b --no-module -- true
+	start board_disk --kernel 6.12-arm64 --machine raspi3b --scratch-disk 8 --no-module -- true
+	wait
+	check "the command's status passes through on a board" status_is board 3
+	check 'its output arrives whole' test "$(wc -c <"$work/board.out")" = 100008
+	check 'its stderr comes on stderr' grep -q -x oops "$work/board.err"
+	check 'a panic is a failure on a board' status_is board_panic 125
+	check 'a panic is called so on a board' says board_panic 'Kernel panic'
+	check 'a board of another architecture is refused' says no_board 'no such machine for amd64'
+	check 'a disk for a board is refused' says board_disk 'it has no disks'
+}
+
 test_usage() {
 	start nothing --no-module
 	start missing -- true --not-ours
 	start unknown --no-such-option -- true
 	start file --no-module --file "$work/is not there" -- true
 	start notfound --no-module -- /no/such/command
+	start tree --no-module --dts tests/guest/reserved.dts -- true
 	wait
 	check 'no command is a usage failure' status_is nothing 125
 	check "options after -- are the command's" status_is missing 0
 	check 'an unknown option is refused' says unknown 'unknown option --no-such-option'
 	check 'a file that is not there is refused' says file 'there is no file'
 	check 'a command that is not there gives 127' status_is notfound 127
+	check 'a machine without a device tree takes none' says tree 'amd64 has no device tree'
 }
 
 test_output_and_files
@@ -177,6 +213,8 @@ test_dying_kernels
 test_time_limit
 test_emulator_fault
 test_leftovers
+test_other_architecture
+test_board
 test_usage
 echo "1..$count"
 [ "$failures" = 0 ]

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 400
+# arch: amd64
 #
 # Those tests of the command that depend on what allocates, which make check
 # runs on memory files, once more on the module.
+# They are slow in an emulated machine, and nothing in them depends on the processor.
 set -euo pipefail
 
 export PORTALMEM_BACKEND=portalmem
@@ -13,7 +15,7 @@ PORTALMEM=$(command -v portalmem)
 export PORTALMEM
 
 number=0
-for name in heaps alloc info segments data share; do
+for name in heaps alloc info segments data share trim; do
 	# One stream of results, numbered through.
 	while IFS= read -r line; do
 		case $line in

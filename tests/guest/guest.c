@@ -5,13 +5,18 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <linux/dma-heap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -22,6 +27,14 @@ const char *const guest_nodes[] = {GUEST_NODE, GUEST_HEAP_NODE,
 int guest_open(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+int guest_open_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
 	return fd;
@@ -49,6 +62,154 @@ int guest_alloc(uint64_t size, uint32_t caching)
 	close(node);
 	ck_assert_int_gt(request.fd, 0);
 	return request.fd;
+}
+
+int guest_try(const char *path, struct portalmem_ioc_alloc *request)
+{
+	int node = guest_open(path);
+	int error = ioctl(node, PORTALMEM_IOC_ALLOC, request) ? errno : 0;
+
+	close(node);
+	return error;
+}
+
+int guest_alloc_from(const char *path, struct portalmem_ioc_alloc request)
+{
+	int error = guest_try(path, &request);
+
+	ck_assert_msg(!error, "allocating %llu bytes from %s: %s",
+		      (unsigned long long)request.size, path, strerror(error));
+	return request.fd;
+}
+
+int guest_dma_heap_alloc(const char *path, uint64_t size)
+{
+	struct dma_heap_allocation_data request = {
+		.len = size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int node = guest_open(path);
+
+	ck_assert_msg(!ioctl(node, DMA_HEAP_IOCTL_ALLOC, &request),
+		      "allocating %llu bytes from %s: %s",
+		      (unsigned long long)size, path, strerror(errno));
+	close(node);
+	return (int)request.fd;
+}
+
+int guest_has_stock(void)
+{
+	return !access(GUEST_STOCK_NODE, F_OK);
+}
+
+int guest_alloc_stock(size_t size)
+{
+	return guest_has_stock() ? guest_dma_heap_alloc(GUEST_STOCK_NODE, size)
+				 : -1;
+}
+
+void guest_tell_stock(const char *what, long result)
+{
+	printf("# the system heap's mapping: %s: %s\n", what,
+	       result < 0 ? strerror(errno) : "works");
+}
+
+int guest_alloc_scattered(uint64_t size, uint32_t caching, int row)
+{
+	int *single = calloc((size_t)row, sizeof(*single));
+	int fd;
+
+	ck_assert_ptr_nonnull(single);
+	for (int i = 0; i < row; i++)
+		single[i] = guest_alloc(4096, caching);
+	for (int i = 0; i < row; i += 2)
+		close(single[i]);
+	fd = guest_alloc(size, caching);
+	for (int i = 1; i < row; i += 2)
+		close(single[i]);
+	free(single);
+	return fd;
+}
+
+int guest_import(void *memory, size_t size, int mode)
+{
+	struct portalmem_ioc_import_user request = {
+		.fd_flags = (uint32_t)mode | O_CLOEXEC,
+		.address = (uintptr_t)memory,
+		.size = size,
+	};
+	int node = guest_open(GUEST_NODE);
+
+	ck_assert_msg(!ioctl(node, PORTALMEM_IOC_IMPORT_USER, &request), "%s",
+		      strerror(errno));
+	close(node);
+	return request.fd;
+}
+
+struct portalmem_ioc_heap guest_heap(const char *path)
+{
+	struct portalmem_ioc_heap heap = {0};
+	int node = guest_open(path);
+
+	ck_assert_msg(!ioctl(node, PORTALMEM_IOC_HEAP, &heap), "%s: %s", path,
+		      strerror(errno));
+	close(node);
+	return heap;
+}
+
+uint64_t guest_trim(void)
+{
+	struct portalmem_ioc_trim trim = {0};
+	int node = guest_open(GUEST_NODE);
+
+	ck_assert_msg(!ioctl(node, PORTALMEM_IOC_TRIM, &trim), "%s",
+		      strerror(errno));
+	close(node);
+	return trim.freed;
+}
+
+void guest_set_param(const char *name, const char *value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/module/portalmem/parameters/%s",
+		 name);
+	guest_put(path, value);
+}
+
+void guest_drop_rawio(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
+	data[0].effective &= ~(1u << CAP_SYS_RAWIO);
+	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
+}
+
+double guest_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+unsigned int guest_segments(int fd, struct portalmem_ioc_segment *segments,
+			    unsigned int most)
+{
+	struct portalmem_ioc_segments request = {
+		.fd = fd,
+		.segments = (uintptr_t)segments,
+		.count = most,
+	};
+	int node = guest_open(GUEST_NODE);
+
+	ck_assert_msg(!ioctl(node, PORTALMEM_IOC_SEGMENTS, &request), "%s",
+		      strerror(errno));
+	close(node);
+	return request.total;
 }
 
 struct portalmem_ioc_info guest_info(int fd)
@@ -103,12 +264,13 @@ long guest_meminfo(const char *field)
 	return value;
 }
 
-static void put(const char *path, const char *text)
+void guest_put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
-	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
+	ck_assert_msg(write(fd, text, strlen(text)) == (ssize_t)strlen(text),
+		      "%s: %s", path, strerror(errno));
 	close(fd);
 }
 
@@ -134,7 +296,7 @@ static void shrink_slabs(void)
 
 	ck_assert_int_eq(glob("/sys/kernel/slab/*/shrink", 0, NULL, &paths), 0);
 	for (size_t i = 0; i < paths.gl_pathc; i++)
-		put(paths.gl_pathv[i], "1");
+		guest_put(paths.gl_pathv[i], "1");
 	globfree(&paths);
 }
 
@@ -146,9 +308,9 @@ long guest_free_kib(void)
 	for (int i = 0; i < 50; i++) {
 		long now;
 
-		put("/proc/sys/vm/drop_caches", "3");
+		guest_put("/proc/sys/vm/drop_caches", "3");
 		shrink_slabs();
-		put("/proc/sys/vm/stat_refresh", "1");
+		guest_put("/proc/sys/vm/stat_refresh", "1");
 		now = count_free_pages() * (sysconf(_SC_PAGESIZE) / 1024);
 		if (i > 2 && labs(now - last) <= 64)
 			return now;
@@ -198,12 +360,75 @@ static void run(const char *program, const char *argument)
 	ck_assert_msg(!status, "%s %s failed", program, argument);
 }
 
+void guest_group_put(const char *group, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), GUEST_CGROUPS "/%s/%s", group, file);
+	guest_put(path, text);
+}
+
+uint64_t guest_group_get(const char *group, const char *file, const char *field)
+{
+	char path[PATH_MAX], line[128];
+	uint64_t value = UINT64_MAX;
+	FILE *stream;
+
+	snprintf(path, sizeof(path), GUEST_CGROUPS "/%s/%s", group, file);
+	stream = fopen(path, "r");
+	ck_assert_msg(stream != NULL, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), stream))
+		if (!strncmp(line, field, strlen(field)))
+			value = strtoull(line + strlen(field), NULL, 10);
+	fclose(stream);
+	ck_assert_msg(value != UINT64_MAX, "%s has no %s", path, field);
+	return value;
+}
+
+void guest_make_group(const char *group, const char *limit)
+{
+	char path[PATH_MAX];
+
+	guest_put(GUEST_CGROUPS "/cgroup.subtree_control", "+memory");
+	snprintf(path, sizeof(path), GUEST_CGROUPS "/%s", group);
+	ck_assert_msg(!mkdir(path, 0755), "%s: %s", path, strerror(errno));
+	guest_group_put(group, "memory.max", limit);
+}
+
+void guest_remove_group(const char *group)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), GUEST_CGROUPS "/%s", group);
+	ck_assert_msg(!rmdir(path), "%s: %s", path, strerror(errno));
+}
+
+void guest_run_in_group(const char *group, void (*body)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (!child) {
+		guest_group_put(group, "cgroup.procs", "0");
+		body();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+void guest_shell(const char *command)
+{
+	ck_assert_msg(!system(command), "failed: %s", command);
+}
+
 void guest_modprobe(const char *name)
 {
 	run("modprobe", name);
 }
 
-void guest_load_test_module(const char *name)
+void guest_load_built_module(const char *folder, const char *name)
 {
 	const char *build = getenv("PORTALMEM_BUILDDIR");
 	struct utsname system;
@@ -214,9 +439,14 @@ void guest_load_test_module(const char *name)
 		return;
 	ck_assert_msg(build != NULL, "PORTALMEM_BUILDDIR is not set");
 	ck_assert_int_eq(uname(&system), 0);
-	snprintf(path, sizeof(path), "%s/tests/guest/kmod/%s/%s.ko", build,
+	snprintf(path, sizeof(path), "%s/%s/%s/%s.ko", build, folder,
 		 system.release, name);
 	run("insmod", path);
+}
+
+void guest_load_test_module(const char *name)
+{
+	guest_load_built_module("tests/guest/kmod", name);
 }
 
 TCase *guest_tcase(const char *name)

@@ -18,6 +18,14 @@
 
 static const uint32_t modes[] = {PORTALMEM_CACHED, PORTALMEM_WC, PORTALMEM_UC};
 
+/* What they really are: only x86 has uncached memory that is no register. */
+#ifdef __x86_64__
+static const uint32_t *const effective_modes = modes;
+#else
+static const uint32_t effective_modes[] = {PORTALMEM_CACHED, PORTALMEM_WC,
+					   PORTALMEM_WC};
+#endif
+
 START_TEST(buffer_is_what_was_asked_for)
 {
 	struct portalmem_ioc_alloc request = guest_request(4097, modes[_i]);
@@ -26,13 +34,13 @@ START_TEST(buffer_is_what_was_asked_for)
 
 	strcpy(request.name, "camera 0");
 	ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_ALLOC, &request), 0);
-	ck_assert_uint_eq(request.effective, modes[_i]);
+	ck_assert_uint_eq(request.effective, effective_modes[_i]);
 	ck_assert_uint_ge(request.segments, 1);
 
 	info = guest_info(request.fd);
 	ck_assert_uint_eq(info.size, 8192);
 	ck_assert_uint_eq(info.caching, modes[_i]);
-	ck_assert_uint_eq(info.effective, modes[_i]);
+	ck_assert_uint_eq(info.effective, effective_modes[_i]);
 	ck_assert_uint_eq(info.segments, request.segments);
 	ck_assert_uint_eq(info.attachments, 0);
 	ck_assert_int_eq(info.pid, getpid());
@@ -176,18 +184,6 @@ START_TEST(info_names_the_allocating_process_to_others)
 }
 END_TEST
 
-/* Asking a fresh guest: large chunks first, neighbours merged. */
-START_TEST(segments_of_64_mib_are_few)
-{
-	int fd = guest_alloc(MIB(64), PORTALMEM_CACHED);
-	unsigned int segments = guest_info(fd).segments;
-
-	printf("# 64 MiB in %u segments\n", segments);
-	ck_assert_uint_ge(segments, 1);
-	ck_assert_uint_le(segments, 64);
-}
-END_TEST
-
 static const struct {
 	const char *what;
 	struct dma_heap_allocation_data data;
@@ -292,7 +288,6 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tcase, buffer_is_what_was_asked_for, 0, 3);
 	tcase_add_test(tcase, nodes_differ_in_their_default_caching_only);
-	tcase_add_test(tcase, segments_of_64_mib_are_few);
 	tcase_add_loop_test(tcase, recycled_memory_is_zero, 0, 3);
 	tcase_add_loop_test(tcase, two_mappings_see_the_same_bytes, 0, 3);
 	tcase_add_test(tcase, close_on_exec_is_as_asked);

@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -79,25 +77,10 @@ START_TEST(table_is_where_the_pages_are)
 }
 END_TEST
 
-/* A buffer taken while single pages are, so that it has more than one segment. */
-static int alloc_scattered(void)
-{
-	int single[512], fd;
-
-	for (int i = 0; i < 512; i++)
-		single[i] = guest_alloc(4096, PORTALMEM_CACHED);
-	for (int i = 0; i < 512; i += 2)
-		close(single[i]);
-	fd = guest_alloc(MIB(3) + 28672, PORTALMEM_CACHED);
-	for (int i = 1; i < 512; i += 2)
-		close(single[i]);
-	return fd;
-}
-
 START_TEST(table_can_be_read_in_parts)
 {
 	static struct portalmem_ioc_segment whole[MOST];
-	int fd = alloc_scattered();
+	int fd = guest_alloc_scattered(MIB(3) + 28672, PORTALMEM_CACHED, 512);
 	struct portalmem_ioc_segments all = read_part(fd, 0, MOST);
 	struct portalmem_ioc_segments part;
 
@@ -119,17 +102,6 @@ START_TEST(table_can_be_read_in_parts)
 }
 END_TEST
 
-static void drop_rawio(void)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
-	data[0].effective &= ~(1u << CAP_SYS_RAWIO);
-	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
-}
-
 START_TEST(addresses_are_for_cap_sys_rawio_alone)
 {
 	int fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
@@ -138,7 +110,7 @@ START_TEST(addresses_are_for_cap_sys_rawio_alone)
 	part = read_part(fd, 0, MOST);
 	ck_assert_uint_gt(part.count, 0);
 	ck_assert_uint_ne(table[0].physical, 0);
-	drop_rawio();
+	guest_drop_rawio();
 	part = read_part(fd, 0, MOST);
 	ck_assert_uint_gt(part.count, 0);
 	for (uint32_t i = 0; i < part.count; i++)

@@ -149,6 +149,77 @@ START_TEST(vgems_own_buffer_is_imported_mapped_and_synced_beside_ours)
 }
 END_TEST
 
+/* Memory of this process, which no heap ever had. */
+START_TEST(vgem_imports_memory_of_a_process_and_hands_the_same_out)
+{
+	struct portalmem_import_options options = PORTALMEM_IMPORT_OPTIONS_INIT;
+	struct portalmem_device *device = open_device();
+	int vgem = devices_open_vgem();
+	struct portalmem_buffer *buffer, *exported;
+	uint32_t handle;
+	char *own, *map;
+
+	own = mmap(NULL, MIB(3), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(own, MAP_FAILED);
+	guest_fill(own, MIB(3), 41);
+	options.name = "own";
+	ck_assert_int_eq(portalmem_buffer_import_user(device, own, MIB(3),
+						      &options, &buffer),
+			 0);
+	ck_assert_int_eq(portalmem_drm_import(buffer, vgem, &handle), 0);
+	ck_assert_uint_eq(
+		guest_info(portalmem_buffer_get_fd(buffer)).attachments, 1);
+	portalmem_buffer_unref(buffer);
+
+	ck_assert_int_eq(portalmem_drm_export(device, vgem, handle, &exported),
+			 0);
+	map = guest_map(portalmem_buffer_get_fd(exported), MIB(3));
+	guest_assert_filled(map, MIB(3), 41);
+	guest_fill(map, MIB(3), 42);
+	guest_assert_filled(own, MIB(3), 42);
+	guest_fill(own, MIB(3), 43);
+	guest_assert_filled(map, MIB(3), 43);
+
+	/* The importer alone keeps what the process gives up. */
+	munmap(own, MIB(3));
+	munmap(map, MIB(3));
+	portalmem_buffer_unref(exported);
+	ck_assert_int_eq(portalmem_drm_export(device, vgem, handle, &exported),
+			 0);
+	map = guest_map(portalmem_buffer_get_fd(exported), MIB(3));
+	guest_assert_filled(map, MIB(3), 43);
+	portalmem_buffer_unref(exported);
+	ck_assert_int_eq(portalmem_drm_close_handle(vgem, handle), 0);
+	portalmem_device_unref(device);
+}
+END_TEST
+
+/* A driver that would write to it has no use for it. */
+START_TEST(vgem_is_refused_a_read_only_buffer)
+{
+	struct portalmem_import_options options = PORTALMEM_IMPORT_OPTIONS_INIT;
+	struct portalmem_device *device = open_device();
+	int vgem = devices_open_vgem();
+	struct portalmem_buffer *buffer;
+	uint32_t handle;
+	char *own;
+
+	own = mmap(NULL, KIB(4), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(own, MAP_FAILED);
+	options.read_only = 1;
+	ck_assert_int_eq(portalmem_buffer_import_user(device, own, KIB(4),
+						      &options, &buffer),
+			 0);
+	ck_assert_int_eq(portalmem_drm_import(buffer, vgem, &handle), -EACCES);
+	ck_assert_uint_eq(
+		guest_info(portalmem_buffer_get_fd(buffer)).attachments, 0);
+	portalmem_buffer_unref(buffer);
+	portalmem_device_unref(device);
+}
+END_TEST
+
 /* The module tells its own buffers from others by more than their type. */
 START_TEST(info_and_sync_refuse_buffers_of_other_exporters)
 {
@@ -258,6 +329,9 @@ static Suite *suite(void)
 	tcase_add_test(
 		tcase,
 		vgems_own_buffer_is_imported_mapped_and_synced_beside_ours);
+	tcase_add_test(tcase,
+		       vgem_imports_memory_of_a_process_and_hands_the_same_out);
+	tcase_add_test(tcase, vgem_is_refused_a_read_only_buffer);
 	tcase_add_test(tcase, info_and_sync_refuse_buffers_of_other_exporters);
 	tcase_add_test(tcase, ranges_of_an_imported_buffer_sync_for_the_device);
 	tcase_add_loop_test(tcase,

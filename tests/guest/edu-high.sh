@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: --mem 5120 --qemu '-device edu,dma_mask=0xffffffffffffffff'
+#
+# A device that does DMA, on a machine with memory above 4 GiB.
+EDU_VIEW=limited exec "$PORTALMEM_BUILDDIR/tests/guest/test-edu"

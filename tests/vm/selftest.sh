@@ -141,6 +141,33 @@ test_emulator_fault() {
 	check 'there is no third' test "$(wc -l <"$work/always/boots")" = 2
 }
 
+# An emulator whose first guest never says a word.
+make_silent_emulator() {
+	mkdir -p "$work/silent"
+	cat >"$work/silent/qemu-system-x86_64" <<-EOF
+		#!/bin/bash
+		echo >>"$work/silent/boots"
+		if [ "\$(wc -l <"$work/silent/boots")" -gt 1 ]; then
+			exec $(command -v qemu-system-x86_64) "\$@"
+		fi
+		exec sleep 1000
+	EOF
+	chmod +x "$work/silent/qemu-system-x86_64"
+}
+
+test_silent_boot() {
+	make_silent_emulator
+	PATH=$work/silent:$PATH start silent --no-module --boot-limit 30 -- sh -c 'exit 7'
+	start last_words --no-module -- sh -c \
+		'printf "portalmem-vm: powering off\nWARNING: CPU: 0 PID: 1 at nowhere.c:1\n" >/dev/console'
+	start words --no-module -- sh -c 'echo "WARNING: CPU: 0 PID: 1 at nowhere.c:1" >/dev/console'
+	wait
+	check 'a boot that says nothing is tried once more' status_is silent 7
+	check 'why is told' says silent 'did not boot within 30 s: trying once more'
+	check "a warning while the machine powers off is the kernel's own" status_is last_words 0
+	check 'before, it fails the run' status_is words 125
+}
+
 # A process that outlives the command and holds a udmabuf.
 readonly hold_udmabuf='
 	modprobe udmabuf
@@ -212,6 +239,7 @@ test_signal_and_environment
 test_dying_kernels
 test_time_limit
 test_emulator_fault
+test_silent_boot
 test_leftovers
 test_other_architecture
 test_board

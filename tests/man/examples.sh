@@ -68,6 +68,9 @@ libraries()
 	fi
 }
 
+# A library that was built with a sanitizer wants it in the program, too.
+sanitizers=$(echo "${CFLAGS-}" | tr ' ' '\n' | grep -e '^-fsanitize=' || true)
+
 compile()
 {
 	flags=
@@ -75,7 +78,7 @@ compile()
 		flags=$("$PKG_CONFIG" --cflags libdrm)
 	fi
 	# shellcheck disable=SC2046,SC2086 # flags and libraries are lists
-	"$top_builddir/libtool" --silent --tag=CC --mode=link $CC \
+	"$top_builddir/libtool" --silent --tag=CC --mode=link $CC $sanitizers \
 		-std=c99 -Wall -Wextra -Werror \
 		-I"$top_srcdir/include" -I"$top_srcdir/include/uapi" $flags \
 		-pthread -no-install -o "$1" "$1.c" $(libraries "$1.c")

@@ -806,7 +806,7 @@ static Suite *alloc_suite(void)
 	tcase_add_loop_test(tc, uncached_is_eopnotsupp_on_other_backends, 0,
 			    COUNT(uncached));
 	tcase_add_test(tc, no_descriptor_left_is_emfile);
-	tcase_add_test(tc, no_memory_for_the_buffer_is_enomem);
+	unit_add_shortage_test(tc, no_memory_for_the_buffer_is_enomem);
 	tcase_add_test(tc, portalmem_is_asked_for_what_was_wanted);
 	tcase_add_test(tc, portalmem_is_asked_for_memory_in_a_place);
 	tcase_add_test(tc, portalmem_is_asked_for_an_alignment);

@@ -661,7 +661,7 @@ static Suite *attach_suite(void)
 	tcase_add_test(tc, bad_options_are_einval);
 	tcase_add_test(tc, names_that_are_too_long_are_einval);
 	tcase_add_test(tc, null_arguments_are_einval);
-	tcase_add_test(tc, memory_that_is_missing_is_enomem);
+	unit_add_shortage_test(tc, memory_that_is_missing_is_enomem);
 	tcase_add_test(tc, last_reference_closes_the_descriptor);
 	tcase_add_test(tc, attachment_describes_itself);
 	tcase_add_test(tc, odd_names_are_tamed);

@@ -629,7 +629,7 @@ static Suite *device_suite(void)
 	tcase_add_test(tc, no_place_for_the_device_is_einval);
 	tcase_add_test(tc, memfd_without_descriptors_is_emfile);
 	tcase_add_test(tc, kernel_without_memfd_is_eopnotsupp);
-	tcase_add_test(tc, no_memory_is_enomem);
+	unit_add_shortage_test(tc, no_memory_is_enomem);
 	tcase_add_test(tc, last_reference_closes_the_node);
 	tcase_add_test(tc, null_device_is_harmless);
 	tcase_add_test(tc, backends_have_their_names);

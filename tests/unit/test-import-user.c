@@ -239,7 +239,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, options_that_were_not_initialized_are_einval);
 	tcase_add_test(tcase, null_arguments_are_einval);
 	tcase_add_test(tcase, other_backends_take_no_memory);
-	tcase_add_test(tcase, no_memory_for_the_buffer_is_enomem);
+	unit_add_shortage_test(tcase, no_memory_for_the_buffer_is_enomem);
 	return suite;
 }
 

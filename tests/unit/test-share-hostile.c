@@ -521,11 +521,13 @@ static Suite *hostile_suite(void)
 			    types);
 	tcase_add_loop_test(tc, buffer_of_another_size_is_refused, 0,
 			    COUNT(other_sizes));
-	tcase_add_loop_test(tc, no_room_for_the_descriptor_is_emfile, 0, types);
-	tcase_add_loop_test(
+	unit_add_shortage_loop_test(tc, no_room_for_the_descriptor_is_emfile, 0,
+				    types);
+	unit_add_shortage_loop_test(
 		tc, room_for_the_first_of_many_only_is_refused_and_closed, 0,
 		types);
-	tcase_add_loop_test(tc, no_memory_closes_the_descriptor, 0, types);
+	unit_add_shortage_loop_test(tc, no_memory_closes_the_descriptor, 0,
+				    types);
 	return suite;
 }
 

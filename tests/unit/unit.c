@@ -173,6 +173,11 @@ void unit_limit_fds(int count)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+bool unit_can_run_out(void)
+{
+	return !getenv("UNIT_NOTHING_RUNS_OUT");
+}
+
 int unit_is_mapped(const void *address)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");

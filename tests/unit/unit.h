@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mock.h"
@@ -50,6 +51,24 @@ struct portalmem_buffer *unit_import_dmabuf(uint64_t size);
 
 /* Leave room for COUNT more file descriptors, or with -1 undo that. */
 void unit_limit_fds(int count);
+
+/*
+ * Does what a test lets run out run out? Not where a tool has a malloc() of its
+ * own or descriptors of its own, which tests/tools/sanitize says.
+ */
+bool unit_can_run_out(void);
+
+#define unit_add_shortage_test(tcase, test)              \
+	do {                                             \
+		if (unit_can_run_out())                  \
+			tcase_add_test((tcase), (test)); \
+	} while (0)
+
+#define unit_add_shortage_loop_test(tcase, test, start, end)                  \
+	do {                                                                  \
+		if (unit_can_run_out())                                       \
+			tcase_add_loop_test((tcase), (test), (start), (end)); \
+	} while (0)
 
 /* Is anything mapped at the address? */
 int unit_is_mapped(const void *address);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A buffer: the pages of a heap, and the dma-buf that holds them. */
+#include <linux/dma-resv.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/pfn.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
@@ -160,6 +162,64 @@ void portalmem_buffer_describe(struct dma_buf *dmabuf,
 	spin_lock(&dmabuf->name_lock);
 	strscpy_pad(info->name, dmabuf->name ?: "", sizeof(info->name));
 	spin_unlock(&dmabuf->name_lock);
+}
+
+/*
+ * Whoever pinned pages may have unmapped and closed the buffer since. What
+ * merely holds references to pages looks like a mapping from here, and is not
+ * found.
+ */
+static bool is_pinned(const struct portalmem_table *table)
+{
+	unsigned int i;
+
+	if (table->backing != PORTALMEM_PAGES)
+		return false;
+	for (i = 0; i < table->count; i++) {
+		const struct portalmem_segment *segment = &table->segments[i];
+		unsigned long npages = portalmem_segment_npages(segment);
+		unsigned long j = 0;
+
+		while (j < npages) {
+			struct folio *folio =
+				page_folio(pfn_to_page(segment->pfn + j));
+
+			if (folio_maybe_dma_pinned(folio))
+				return true;
+			j += folio_nr_pages(folio);
+		}
+		cond_resched();
+	}
+	return false;
+}
+
+/**
+ * portalmem_buffer_find_holders - answer PORTALMEM_IOC_HOLDERS
+ * @dmabuf: one of ours, of which the caller has one reference of its own
+ * @ioc: its output fields are filled in
+ *
+ * What comes after the references is read after them: who has none any more can
+ * add nothing, and what it added before is seen.
+ */
+void portalmem_buffer_find_holders(struct dma_buf *dmabuf,
+				   struct portalmem_ioc_holders *ioc)
+{
+	struct portalmem_buffer *buffer = dmabuf->priv;
+	long references = file_count(dmabuf->file) - 1;
+
+	/* Pairs with the barrier in the kernel's giving up of a reference. */
+	smp_rmb();
+	ioc->references = min_t(long, references, U32_MAX);
+	ioc->holders = references > 1 ? PORTALMEM_HOLDER_REFERENCE : 0;
+
+	mutex_lock(&buffer->lock);
+	if (buffer->attachments)
+		ioc->holders |= PORTALMEM_HOLDER_DEVICE;
+	mutex_unlock(&buffer->lock);
+	if (!dma_resv_test_signaled(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP))
+		ioc->holders |= PORTALMEM_HOLDER_FENCE;
+	if (is_pinned(&buffer->table))
+		ioc->holders |= PORTALMEM_HOLDER_PIN;
 }
 
 /**

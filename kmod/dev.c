@@ -297,6 +297,28 @@ static long ioc_info(void __user *arg, size_t usize)
 	return portalmem_copy_out(arg, usize, &info, sizeof(info));
 }
 
+static long ioc_holders(void __user *arg, size_t usize)
+{
+	struct portalmem_ioc_holders holders;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (usize < offsetofend(struct portalmem_ioc_holders, holders))
+		return -EINVAL;
+	ret = copy_struct_from_user(&holders, sizeof(holders), arg, usize);
+	if (ret)
+		return ret;
+	if (holders.flags)
+		return -EINVAL;
+
+	dmabuf = portalmem_get(holders.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	portalmem_buffer_find_holders(dmabuf, &holders);
+	dma_buf_put(dmabuf);
+	return portalmem_copy_out(arg, usize, &holders, sizeof(holders));
+}
+
 /* A physical address is worth something to an attacker. */
 static bool may_see_addresses(void)
 {
@@ -503,6 +525,8 @@ static long portalmem_ioctl(struct file *file, unsigned int cmd,
 		return portalmem_ioc_attach(user, usize);
 	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_IMPORT_USER):
 		return ioc_import_user(user, usize);
+	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_HOLDERS):
+		return ioc_holders(user, usize);
 	case PORTALMEM_WITHOUT_SIZE(DMA_HEAP_IOCTL_ALLOC):
 		return ioc_heap_alloc(node_of(file), user, usize);
 	default:

@@ -378,6 +378,8 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 struct portalmem_buffer *portalmem_buffer_of(const struct dma_buf *dmabuf);
 void portalmem_buffer_describe(struct dma_buf *dmabuf,
 			       struct portalmem_ioc_info *info);
+void portalmem_buffer_find_holders(struct dma_buf *dmabuf,
+				   struct portalmem_ioc_holders *ioc);
 struct portalmem_ioc_segment
 portalmem_buffer_segment(const struct portalmem_buffer *buffer,
 			 unsigned int index, bool with_address);

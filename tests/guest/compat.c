@@ -615,6 +615,21 @@ static void check_read_only_import(int node)
 	close(import.fd);
 }
 
+static void check_holders(int node, int fd)
+{
+	struct portalmem_ioc_holders holders = {.fd = fd};
+	int copy = dup(fd);
+
+	check("a second descriptor is a holder",
+	      !request(node, PORTALMEM_IOC_HOLDERS, &holders) &&
+		      holders.references == 2 &&
+		      holders.holders == PORTALMEM_HOLDER_REFERENCE);
+	close(copy);
+	check("and none when it is closed",
+	      !request(node, PORTALMEM_IOC_HOLDERS, &holders) &&
+		      holders.references == 1 && !holders.holders);
+}
+
 static void check_import(int node)
 {
 	char *memory, *bytes;
@@ -630,6 +645,7 @@ static void check_import(int node)
 	check_info(node, import.fd, MIB, "user");
 	check_segments(node, import.fd, MIB);
 	check_sync(node, import.fd, MIB);
+	check_holders(node, import.fd);
 	bytes = map(import.fd, MIB, 0);
 	check("the buffer has the memory's bytes",
 	      bytes != MAP_FAILED && is_filled(bytes, MIB, 21));

@@ -62,6 +62,12 @@
 #define PORTALMEM_ATTACHMENT_NEEDS_SYNC (1U << 2) /* it sees memory, not caches */
 #define PORTALMEM_ATTACHMENT_OWN (1U << 3) /* portalmem exported the buffer */
 
+/* Bits of portalmem_ioc_holders.holders. */
+#define PORTALMEM_HOLDER_REFERENCE (1U << 0) /* more than one reference */
+#define PORTALMEM_HOLDER_DEVICE (1U << 1) /* a device is attached */
+#define PORTALMEM_HOLDER_FENCE (1U << 2) /* a fence is not signalled yet */
+#define PORTALMEM_HOLDER_PIN (1U << 3) /* pages are pinned, such as for I/O */
+
 /* Bits of portalmem_ioc_version.features. */
 #define PORTALMEM_FEATURE_WC (1ULL << 0) /* WC is WC here, not UC */
 #define PORTALMEM_FEATURE_PINNABLE (1ULL << 1) /* cached mappings can be pinned */
@@ -381,6 +387,30 @@ struct portalmem_ioc_import_user {
 	char name[PORTALMEM_NAME_LEN];
 };
 
+/**
+ * struct portalmem_ioc_holders - who holds a buffer
+ * @flags: in: zero, no flag is defined yet
+ * @fd: in: a dma-buf file descriptor that portalmem exported
+ * @references: out: how many there are to the buffer: one for every descriptor
+ *	in any process, also in a message that nobody has received yet, one for
+ *	every mapping, and one or more for every driver that has imported it.
+ *	@fd is one of them; what this call takes itself is not counted
+ * @holders: out: PORTALMEM_HOLDER_* bits
+ *
+ * Every reference comes from another one. A caller that knows how many are its
+ * own, and makes no new one meanwhile, and finds no more than these, and none of
+ * the other bits, has the buffer for itself: nobody is left who could take it
+ * up again, but for a process that may take descriptors out of the caller's
+ * (pidfd_getfd(2)). Calls that other threads of the caller are in at that moment
+ * can make it look held; they never make it look free.
+ */
+struct portalmem_ioc_holders {
+	__u32 flags;
+	__s32 fd;
+	__u32 references;
+	__u32 holders;
+};
+
 #define PORTALMEM_IOC_VERSION \
 	_IOR(PORTALMEM_IOC_MAGIC, 0x00, struct portalmem_ioc_version)
 #define PORTALMEM_IOC_ALLOC \
@@ -403,5 +433,7 @@ struct portalmem_ioc_import_user {
 	_IOWR(PORTALMEM_IOC_MAGIC, 0x09, struct portalmem_ioc_dma_segments)
 #define PORTALMEM_IOC_IMPORT_USER \
 	_IOWR(PORTALMEM_IOC_MAGIC, 0x0A, struct portalmem_ioc_import_user)
+#define PORTALMEM_IOC_HOLDERS \
+	_IOWR(PORTALMEM_IOC_MAGIC, 0x0B, struct portalmem_ioc_holders)
 
 #endif /* _UAPI_LINUX_PORTALMEM_H */

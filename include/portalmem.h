@@ -43,6 +43,9 @@ struct portalmem_buffer;
 /** A buffer mapped for a device, until nobody holds this. Since 0.1. */
 struct portalmem_attachment;
 
+/** Buffers of one size that are kept for the next user. Since 0.1. */
+struct portalmem_pool;
+
 /** How the CPU maps a buffer. Since 0.1. */
 enum portalmem_caching {
 	PORTALMEM_CACHING_DEFAULT = 0, /**< what the device stands for */
@@ -700,6 +703,132 @@ int portalmem_attachment_sync(struct portalmem_attachment *attached,
 			      unsigned int flags,
 			      const struct portalmem_range *ranges,
 			      size_t count);
+
+/**
+ * How a pool keeps its buffers. Start from PORTALMEM_POOL_OPTIONS_INIT.
+ * Since 0.1.
+ */
+struct portalmem_pool_options {
+	size_t struct_size;   /**< set by the initializer */
+	unsigned int minimum; /**< buffers that are there from the start */
+	unsigned int maximum; /**< most buffers at a time, at least 1 */
+	/**
+	 * a buffer above the minimum that nobody has used for so many
+	 * milliseconds is freed; -1: never
+	 */
+	int idle_ms;
+	/** what kind of buffers, or NULL for the device's default */
+	const struct portalmem_alloc_options *alloc;
+};
+
+#define PORTALMEM_POOL_OPTIONS_INIT                                       \
+	{                                                                 \
+		sizeof(struct portalmem_pool_options), 0, 32, 10000, NULL \
+	}
+
+/**
+ * What a pool has at this moment, and has done. Start from
+ * PORTALMEM_POOL_INFO_INIT. Since 0.1.
+ */
+struct portalmem_pool_info {
+	size_t struct_size;    /**< set by the initializer */
+	uint64_t size;	       /**< of each buffer */
+	unsigned int buffers;  /**< in all; at most the maximum */
+	unsigned int acquired; /**< of these, with a user in this process */
+	unsigned int idle;     /**< of these, never shared, ready to use */
+	/** of these, released here; may be held elsewhere */
+	unsigned int shared;
+	uint64_t allocated; /**< buffers allocated so far */
+	uint64_t reused;    /**< buffers handed out again so far */
+	uint64_t dropped;   /**< freed so far: nobody tells who holds them */
+	uint64_t trimmed;   /**< freed so far: they were not used */
+	uint64_t asked;	    /**< times that the kernel was asked about one */
+};
+
+#define PORTALMEM_POOL_INFO_INIT                                               \
+	{                                                                      \
+		sizeof(struct portalmem_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0                                                      \
+	}
+
+/**
+ * Make a pool: buffers of one size, kept mapped and ready, as a pipeline that
+ * fills and empties one after the other wants them.
+ *
+ * A buffer that was used by this process alone is acquired and released without
+ * a system call. Once its file descriptor was given away, by
+ * portalmem_buffer_get_fd(), portalmem_buffer_send(), an attachment or a fork,
+ * it may be held elsewhere after it was released: by a descriptor or a mapping
+ * of another process, a message that is under way, a device, or a fence that is
+ * not signalled. The pool asks the kernel about it each time then, and passes
+ * it over as long as anybody holds it. Where the kernel cannot tell, for a
+ * memfd, a buffer that was given away is not used again, but freed when it is
+ * released.
+ *
+ * @param device where from; the pool holds a reference to it
+ * @param size of each buffer in bytes, rounded up to whole pages
+ * @param options how, or NULL for what PORTALMEM_POOL_OPTIONS_INIT says
+ * @param poolp the pool, released with portalmem_pool_unref()
+ * @return 0; -EINVAL for NULL, size 0, a maximum of 0 or below the minimum, an
+ *         idle time below -1, or options that were not initialized; what
+ *         portalmem_buffer_alloc() fails with, also for the minimum; -ENOMEM.
+ * Since 0.1.
+ */
+int portalmem_pool_create(struct portalmem_device *device, uint64_t size,
+			  const struct portalmem_pool_options *options,
+			  struct portalmem_pool **poolp);
+
+/** Take one more reference. @return its argument. Since 0.1. */
+struct portalmem_pool *portalmem_pool_ref(struct portalmem_pool *pool);
+
+/**
+ * Give a reference back; the last one frees the buffers that nobody uses. The
+ * others stay valid, and are freed when they are released. Since 0.1.
+ */
+void portalmem_pool_unref(struct portalmem_pool *pool);
+
+/**
+ * Take a buffer out of the pool, or a new one while there are fewer than the
+ * maximum. It is an ordinary buffer that goes back to its pool with its last
+ * reference: portalmem_buffer_unref() releases it. It is mapped, so that
+ * portalmem_buffer_map() of all of it, for reading and writing, only looks up
+ * the address; what else is still mapped when it is released is unmapped. The
+ * bytes of a new buffer are zero, those of another one are as its last user
+ * left them.
+ *
+ * @param timeout_ms how long to wait for a buffer: 0: not at all; -1: as long as
+ *        it takes. A release in this process wakes who waits; what others hold
+ *        is looked at again every few milliseconds
+ * @param bufferp the buffer, released with portalmem_buffer_unref()
+ * @return 0; -EINVAL for NULL or a time below -1; -EAGAIN when there is none
+ *         and the time is 0; -ETIMEDOUT; what portalmem_buffer_alloc() and
+ *         portalmem_buffer_map() fail with when a new buffer cannot be had.
+ * Since 0.1.
+ */
+int portalmem_pool_acquire(struct portalmem_pool *pool, int timeout_ms,
+			   struct portalmem_buffer **bufferp);
+
+/**
+ * Free buffers that nobody in this process uses, until the pool has no more
+ * than some. Without it, they are freed in portalmem_pool_acquire() and on
+ * release when their idle time is over: no thread does it meanwhile.
+ *
+ * @param keep how many buffers the pool may keep, those in use included; it may
+ *        be less than the minimum
+ * @return how many buffers were freed; -EINVAL for NULL.
+ * Since 0.1.
+ */
+int portalmem_pool_trim(struct portalmem_pool *pool, unsigned int keep);
+
+/**
+ * Tell what a pool has, without a system call.
+ *
+ * @param info must have been initialized with PORTALMEM_POOL_INFO_INIT
+ * @return 0; -EINVAL for NULL or when info was not initialized.
+ * Since 0.1.
+ */
+int portalmem_pool_get_info(struct portalmem_pool *pool,
+			    struct portalmem_pool_info *info);
 
 #ifdef __cplusplus
 }

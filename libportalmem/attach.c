@@ -171,6 +171,7 @@ portalmem_buffer_attach(struct portalmem_buffer *buffer, const char *bus,
 	if (!attachment)
 		return pm_fail(-ENOMEM, NULL, "cannot attach a buffer");
 	attachment->size = buffer->size;
+	pm_buffer_mark_shared(buffer);
 	ret = attach(buffer, bus, device, options);
 	if (ret < 0) {
 		free_attachment(attachment);

@@ -148,6 +148,19 @@ int pm_portalmem_segments(const struct portalmem_device *device, int fd,
 	return 0;
 }
 
+int pm_portalmem_is_held(const struct portalmem_device *device, int fd,
+			 unsigned int own)
+{
+	struct portalmem_ioc_holders ioc = {.fd = fd};
+	int ret = pm_ioctl(device->fd, PORTALMEM_IOC_HOLDERS, &ioc);
+
+	if (ret)
+		return ret;
+	/* A newer module may know of more that hold a buffer. */
+	return ioc.references > own ||
+	       ioc.holders & ~(uint32_t)PORTALMEM_HOLDER_REFERENCE;
+}
+
 int pm_portalmem_sync(int node_fd, int fd, unsigned int flags,
 		      const struct portalmem_range *ranges, size_t count)
 {

@@ -20,14 +20,18 @@ static struct portalmem_buffer *new_buffer(struct portalmem_device *device)
 	pthread_mutex_init(&buffer->lock, NULL);
 	buffer->device = portalmem_device_ref(device);
 	buffer->fd = -1;
+	buffer->fdinfo = -1;
+	atomic_init(&buffer->shared, false);
 	buffer->caching = PORTALMEM_CACHING_UNKNOWN;
 	buffer->effective = PORTALMEM_CACHING_UNKNOWN;
 	return buffer;
 }
 
-static void free_buffer(struct portalmem_buffer *buffer)
+void pm_buffer_free(struct portalmem_buffer *buffer)
 {
 	pm_buffer_unmap_all(buffer);
+	if (buffer->fdinfo >= 0)
+		close(buffer->fdinfo);
 	if (buffer->fd >= 0)
 		close(buffer->fd);
 	portalmem_device_unref(buffer->device);
@@ -212,7 +216,7 @@ portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
 	if (!ret)
 		ret = take_grant(buffer, request.caching, request.name, &grant);
 	if (ret) {
-		free_buffer(buffer);
+		pm_buffer_free(buffer);
 		return ret;
 	}
 	*bufferp = buffer;
@@ -259,7 +263,7 @@ int pm_buffer_adopt(struct portalmem_device *device, int fd,
 		return pm_fail(-ENOMEM, NULL, "cannot import a buffer");
 	ret = identify(buffer, fd);
 	if (ret) {
-		free_buffer(buffer);
+		pm_buffer_free(buffer);
 		if (ret == -EINVAL)
 			return pm_refuse(ret,
 					 "cannot import a file that is neither "
@@ -358,7 +362,7 @@ portalmem_buffer_import_user(struct portalmem_device *device, void *address,
 		ret = take_grant(buffer, PORTALMEM_CACHING_CACHED, memory.name,
 				 &grant);
 	if (ret) {
-		free_buffer(buffer);
+		pm_buffer_free(buffer);
 		return ret;
 	}
 	*bufferp = buffer;
@@ -376,9 +380,13 @@ portalmem_buffer_ref(struct portalmem_buffer *buffer)
 
 PM_EXPORT void portalmem_buffer_unref(struct portalmem_buffer *buffer)
 {
-	if (buffer && atomic_fetch_sub_explicit(&buffer->refs, 1,
-						memory_order_acq_rel) == 1)
-		free_buffer(buffer);
+	if (!buffer || atomic_fetch_sub_explicit(&buffer->refs, 1,
+						 memory_order_acq_rel) != 1)
+		return;
+	if (buffer->pool)
+		pm_pool_take_back(buffer);
+	else
+		pm_buffer_free(buffer);
 }
 
 PM_EXPORT int portalmem_buffer_get_fd(const struct portalmem_buffer *buffer)
@@ -386,6 +394,7 @@ PM_EXPORT int portalmem_buffer_get_fd(const struct portalmem_buffer *buffer)
 	if (!buffer)
 		return pm_refuse(-EINVAL, "cannot give a file descriptor: no "
 					  "buffer was given (NULL)");
+	pm_buffer_mark_shared(buffer);
 	return buffer->fd;
 }
 

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -164,6 +167,57 @@ int pm_fd_describe_memfd(int fd, char *name)
 		return -ENOENT;
 	pm_copy_name(name, target + strlen(prefix), (size_t)length - extra);
 	return 0;
+}
+
+static int open_fdinfo(int fd)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", fd);
+	do
+		ret = open(path, O_RDONLY | O_CLOEXEC);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+/* The number in the first line "count:\tNUMBER"; 0 when there is none. */
+static unsigned int read_count(int fdinfo)
+{
+	static const char key[] = "\ncount:\t";
+	char text[1024];
+	const char *line;
+	ssize_t length = pread(fdinfo, text, sizeof(text) - 1, 0);
+	unsigned long count;
+
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	line = strstr(text, key);
+	if (!line)
+		return 0;
+	count = strtoul(line + strlen(key), NULL, 10);
+	return count < UINT_MAX ? (unsigned int)count : UINT_MAX;
+}
+
+unsigned int pm_fd_count_references(int fd, int *fdinfo)
+{
+	unsigned int count = *fdinfo < 0 ? 0 : read_count(*fdinfo);
+
+	if (count)
+		return count;
+	/* The thread that opened it may have ended. */
+	if (*fdinfo >= 0)
+		close(*fdinfo);
+	*fdinfo = open_fdinfo(fd);
+	return *fdinfo < 0 ? 0 : read_count(*fdinfo);
+}
+
+bool pm_fd_is_signalled(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poller, 1, 0) == 1 && poller.revents == POLLOUT;
 }
 
 int pm_dmabuf_set_name(int fd, const char *name)

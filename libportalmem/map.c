@@ -209,3 +209,23 @@ void pm_buffer_unmap_all(struct portalmem_buffer *buffer)
 		free(map);
 	}
 }
+
+bool pm_buffer_unmap_parts(struct portalmem_buffer *buffer)
+{
+	struct pm_map **link = &buffer->maps, *map;
+	bool is_kept = false;
+
+	while ((map = *link)) {
+		if (!map->offset && map->length == buffer->size &&
+		    map->flags == PORTALMEM_MAP_RDWR) {
+			map->count = 1;
+			link = &map->next;
+			is_kept = true;
+			continue;
+		}
+		*link = map->next;
+		munmap(map->address, (size_t)map->length);
+		free(map);
+	}
+	return is_kept;
+}

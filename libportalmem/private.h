@@ -120,6 +120,20 @@ struct portalmem_buffer {
 	char name[PORTALMEM_NAME_MAX]; /* used where the kernel keeps none */
 	pthread_mutex_t lock;	       /* guards maps and what hangs there */
 	struct pm_map *maps;
+
+	/*
+	 * Somebody besides the library may hold the file: set for good, by
+	 * pm_buffer_mark_shared().
+	 */
+	atomic_bool shared;
+
+	/* Of a buffer of a pool; guarded by the pool while it is there. */
+	struct portalmem_pool *pool; /* NULL: of none */
+	struct portalmem_buffer *next;
+	struct portalmem_buffer *previous;
+	uint64_t released_ms;
+	unsigned int forks; /* its process alone has it since that one */
+	int fdinfo;	    /* open while the kernel is asked there, or -1 */
 };
 
 struct portalmem_attachment {
@@ -150,6 +164,16 @@ int pm_fd_size(int fd, enum pm_kind kind, uint64_t *size);
  */
 int pm_fd_describe_dmabuf(int fd, char *exporter, char *name);
 int pm_fd_describe_memfd(int fd, char *name);
+
+/*
+ * References to a dma-buf from /proc: one of every descriptor, mapping and
+ * importer. *FDINFO stays open for the next time; it is -1 the first time. 0
+ * when /proc does not tell.
+ */
+unsigned int pm_fd_count_references(int fd, int *fdinfo);
+
+/* Have all fences of a dma-buf been signalled? */
+bool pm_fd_is_signalled(int fd);
 
 int pm_dmabuf_set_name(int fd, const char *name);
 
@@ -196,6 +220,27 @@ unsigned int pm_sync_flags_to_uapi(unsigned int flags);
 int pm_buffer_adopt(struct portalmem_device *device, int fd,
 		    struct portalmem_buffer **bufferp);
 
+/*
+ * Every function that lets a buffer's file out of the library, to a caller, a
+ * peer or a driver, or gives it a fence, calls this before: a pool hands out a
+ * buffer that is not marked without asking the kernel who holds it.
+ */
+static inline void pm_buffer_mark_shared(const struct portalmem_buffer *buffer)
+{
+	/* No buffer is made const; the reference counter orders this. */
+	atomic_store_explicit(
+		&((struct portalmem_buffer *)(uintptr_t)buffer)->shared, true,
+		memory_order_relaxed);
+}
+
+/* Nobody holds the buffer any more. */
+void pm_buffer_free(struct portalmem_buffer *buffer);
+
+/* pool.c */
+
+/* Nobody in this process holds the buffer any more: it goes to its pool. */
+void pm_pool_take_back(struct portalmem_buffer *buffer);
+
 /* Does the portalmem node that the buffer came from answer for it? */
 static inline bool pm_buffer_is_known(const struct portalmem_buffer *buffer)
 {
@@ -225,6 +270,12 @@ int pm_explain_import_user(const struct portalmem_device *device,
 /* Unmap everything, whatever the counts: nobody holds the buffer any more. */
 void pm_buffer_unmap_all(struct portalmem_buffer *buffer);
 
+/*
+ * The same, but keep the mapping of all for reading and writing, with a count of
+ * 1. False when it is not there any more.
+ */
+bool pm_buffer_unmap_parts(struct portalmem_buffer *buffer);
+
 /* backend-portalmem.c: the ioctls of the portalmem node */
 
 /* Fill INFO, all but the inode; -EXDEV when another exporter made FD. */
@@ -235,6 +286,13 @@ int pm_portalmem_info(const struct portalmem_device *device, int fd,
 int pm_portalmem_segments(const struct portalmem_device *device, int fd,
 			  uint32_t first, struct portalmem_segment *segments,
 			  uint32_t *count, uint32_t *total);
+
+/*
+ * Does anybody hold FD besides this process's OWN references? 1, 0 or a
+ * negative errno.
+ */
+int pm_portalmem_is_held(const struct portalmem_device *device, int fd,
+			 unsigned int own);
 
 /*
  * FLAGS are DMA_BUF_SYNC_*. NODE_FD is that of an open node; or that of an

@@ -157,6 +157,7 @@ PM_EXPORT int portalmem_buffer_send(struct portalmem_buffer *buffer, int socket)
 		if (ret)
 			return ret;
 		compose(buffer, &info, &message);
+		pm_buffer_mark_shared(buffer);
 		ret = send_message(socket, &message, buffer->fd);
 	}
 	return ret ? pm_fail(ret, socket_advice(ret),

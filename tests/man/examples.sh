@@ -226,6 +226,18 @@ expected()
 		echo 0 'GEM handle [1-9]*' ;;
 	portalmem_error_message,*)
 		echo 1 '*/no-such-node*?errno 2: No such file or directory' ;;
+	portalmem_pool_acquire,*)
+		echo 0 'cannot acquire a buffer: all 1 of the pool *?still here' ;;
+	portalmem_pool_create,*)
+		echo 0 '1 buffers for 100 frames' ;;
+	portalmem_pool_get_info,*)
+		echo 0 '1 buffers, 1 idle, 0 shared' ;;
+	portalmem_pool_ref,*)
+		echo 0 'the camera has 4096 bytes' ;;
+	portalmem_pool_trim,*)
+		echo 0 '3 buffers freed' ;;
+	portalmem_pool_unref,*)
+		echo 0 '4096 bytes are left' ;;
 	portalmem_version,*)
 		echo 0 "libportalmem $version" ;;
 	*)

@@ -64,6 +64,18 @@ enum portalmem_backend {
 	PORTALMEM_BACKEND_MEMFD = 4 /**< a memfd: processes only, no dma-buf */
 };
 
+/** Who made a buffer. Since 0.1. */
+enum portalmem_exporter {
+	PORTALMEM_EXPORTER_UNKNOWN = 0,	  /**< nobody can tell */
+	PORTALMEM_EXPORTER_PORTALMEM = 1, /**< the portalmem kernel module */
+	PORTALMEM_EXPORTER_DMA_HEAP = 2,  /**< a kernel DMA heap */
+	PORTALMEM_EXPORTER_UDMABUF = 3,	  /**< udmabuf */
+	PORTALMEM_EXPORTER_MEMFD = 4,	  /**< nobody: a memfd, no dma-buf */
+	PORTALMEM_EXPORTER_DRM = 5,	  /**< a DRM device, vgem among them */
+	PORTALMEM_EXPORTER_V4L2 = 6,	  /**< a video device */
+	PORTALMEM_EXPORTER_OTHER = 7	  /**< another driver */
+};
+
 /** Flags of portalmem_buffer_map(). Since 0.1. */
 enum portalmem_map_flags {
 	PORTALMEM_MAP_READ = 1,
@@ -290,6 +302,15 @@ const char *portalmem_caching_name(enum portalmem_caching caching);
 const char *portalmem_backend_name(enum portalmem_backend backend);
 
 /**
+ * Name of an exporter: "unknown", "portalmem", "dma-heap", "udmabuf", "memfd",
+ * "drm", "v4l2" or "other".
+ *
+ * @return a static string, never NULL.
+ * Since 0.1.
+ */
+const char *portalmem_exporter_name(enum portalmem_exporter exporter);
+
+/**
  * Open a place to allocate from.
  *
  * @param path a node (/dev/portalmem, /dev/dma_heap/NAME, /dev/udmabuf), a
@@ -308,6 +329,82 @@ const char *portalmem_backend_name(enum portalmem_backend backend);
  */
 int portalmem_device_open(const char *path, enum portalmem_backend backend,
 			  struct portalmem_device **devicep);
+
+/** What can be needed of a device's buffers. Since 0.1. */
+enum portalmem_needs {
+	PORTALMEM_NEED_CONTIGUOUS = 1, /**< every buffer is one segment */
+	PORTALMEM_NEED_WC = 2,	       /**< write-combined mappings */
+	/** mappings that the kernel can pin: O_DIRECT, io_uring, RDMA */
+	PORTALMEM_NEED_PINNABLE = 4,
+	PORTALMEM_NEED_SHAREABLE = 8, /**< dma-bufs: devices can use them */
+	/* The next two stand for the fields of struct portalmem_constraints. */
+	PORTALMEM_NEED_ADDRESS_BITS = 16, /**< memory within a device's reach */
+	PORTALMEM_NEED_SIZE = 32	  /**< one buffer of that size */
+};
+
+/**
+ * What a program needs of its buffers, all of it at once. Start from
+ * PORTALMEM_CONSTRAINTS_INIT, which needs nothing. Since 0.1.
+ */
+struct portalmem_constraints {
+	size_t struct_size; /**< set by the initializer */
+	/** enum portalmem_needs, the first four */
+	unsigned int needs;
+	/** every physical address is below 1 << address_bits; 0: no limit */
+	unsigned int address_bits;
+	uint64_t size; /**< of the largest buffer; 0: not known */
+};
+
+#define PORTALMEM_CONSTRAINTS_INIT                             \
+	{                                                      \
+		sizeof(struct portalmem_constraints), 0, 0, 0, \
+	}
+
+/**
+ * Open the first place to allocate from that can give what is needed.
+ *
+ * Tried are, in this order, the portalmem module's heaps, the kernel's DMA
+ * heaps, udmabuf and memfd; the heaps of contiguous memory only when that is
+ * needed, reserved regions never. Where the environment variable
+ * PORTALMEM_BACKEND names a backend, no other is tried.
+ *
+ * What is needed of single buffers has to be asked for again when they are
+ * allocated: PORTALMEM_CACHING_WC for write-combined ones,
+ * PORTALMEM_CACHING_CACHED for pinnable ones, and the address bits.
+ *
+ * @param wanted must have been initialized with
+ *        PORTALMEM_CONSTRAINTS_INIT
+ * @param devicep the device, released with portalmem_device_unref()
+ * @param unmetp which needs (enum portalmem_needs) the device that comes
+ *        nearest does not meet, or NULL; written on success, as 0, and with
+ *        -EOPNOTSUPP
+ * @return 0; -EOPNOTSUPP when no device that can be opened meets all needs,
+ *         and the message tells the nearest; -EINVAL for NULL, unknown needs,
+ *         more than 64 address bits, constraints that were not initialized, or
+ *         an unknown backend in PORTALMEM_BACKEND; -ENODEV when no backend is
+ *         there; -EACCES, -EMFILE and the like from open(2); -ENOMEM.
+ * Since 0.1.
+ */
+int portalmem_device_open_for(const struct portalmem_constraints *wanted,
+			      struct portalmem_device **devicep,
+			      unsigned int *unmetp);
+
+/**
+ * Find out whether a device that is open can give what is needed.
+ *
+ * @param wanted must have been initialized with
+ *        PORTALMEM_CONSTRAINTS_INIT
+ * @param unmetp which needs (enum portalmem_needs) it does not meet, or NULL;
+ *        written on success, as 0, and with -EOPNOTSUPP. What nobody knows is
+ *        not met
+ * @return 0 when it meets all of them at once; -EOPNOTSUPP when it does not;
+ *         -EINVAL for NULL, unknown needs, more than 64 address bits, or
+ *         constraints that were not initialized.
+ * Since 0.1.
+ */
+int portalmem_device_check(struct portalmem_device *device,
+			   const struct portalmem_constraints *wanted,
+			   unsigned int *unmetp);
 
 /** Take one more reference. @return its argument. Since 0.1. */
 struct portalmem_device *portalmem_device_ref(struct portalmem_device *device);
@@ -467,6 +564,17 @@ enum portalmem_caching
 portalmem_buffer_get_caching(const struct portalmem_buffer *buffer);
 
 /**
+ * Tell who made a buffer, also one that came from somewhere else.
+ *
+ * @return the exporter; PORTALMEM_EXPORTER_UNKNOWN for NULL, and for foreign
+ *         buffers where /proc is not mounted or the kernel does not say. A
+ *         driver's own name is in portalmem_info.heap.
+ * Since 0.1.
+ */
+enum portalmem_exporter
+portalmem_buffer_get_exporter(const struct portalmem_buffer *buffer);
+
+/**
  * Map a buffer, or a part of it, into the process. Mapping the same part with
  * the same flags again gives the same address and is counted. Mappings of
  * 2 MiB and more are placed so that the kernel can use huge pages.
@@ -513,6 +621,59 @@ int portalmem_buffer_unmap(struct portalmem_buffer *buffer, void *address);
  */
 int portalmem_buffer_sync(struct portalmem_buffer *buffer, unsigned int flags,
 			  const struct portalmem_range *ranges, size_t count);
+
+/**
+ * CPU access to parts of a buffer that was begun and not ended yet. Start from
+ * PORTALMEM_ACCESS_INIT. The fields are the library's. Since 0.1.
+ */
+struct portalmem_access {
+	struct portalmem_buffer *buffer; /**< NULL: none is open */
+	uint64_t number;
+};
+
+#define PORTALMEM_ACCESS_INIT \
+	{                     \
+		NULL, 0       \
+	}
+
+/**
+ * Begin CPU access to parts of a buffer, as portalmem_buffer_sync() does, and
+ * remember them, so that portalmem_access_end() ends just that.
+ *
+ * Any number of accesses can be open, in any threads, as long as no bytes that
+ * one of them writes are another's, too; a buffer that is always synced whole
+ * counts as whole. Such a conflict is refused at once, also within one thread.
+ * What portalmem_buffer_sync() begins does not count here.
+ *
+ * @param buffer the buffer; it lives until the access is ended
+ * @param flags PORTALMEM_SYNC_READ, PORTALMEM_SYNC_WRITE or both
+ * @param ranges as of portalmem_buffer_sync(); the array is not used after the
+ *        call
+ * @param count entries in ranges
+ * @param access must have been initialized with PORTALMEM_ACCESS_INIT, and can
+ *        be used again once ended
+ * @return 0; -EBUSY when a part of the ranges is open to another access, and
+ *         one of the two writes, or when access itself is open; -EINVAL for
+ *         NULL, bad flags, ranges NULL with a count, or more than 65536 ranges;
+ *         -ERANGE when a range is not within the buffer; -ENOMEM; -EINTR when
+ *         killed; errors of the kernel. After a failure nothing is open.
+ * Since 0.1.
+ */
+int portalmem_access_begin(struct portalmem_buffer *buffer, unsigned int flags,
+			   const struct portalmem_range *ranges, size_t count,
+			   struct portalmem_access *access);
+
+/**
+ * End the CPU access that portalmem_access_begin() began, in any thread.
+ *
+ * @param access what portalmem_access_begin() filled in. Of a copy it is known
+ *        that it was ended for as long as the caller holds the buffer
+ * @return 0; -EINVAL for NULL, and when it is not open: never begun, or ended
+ *         already; errors of the kernel, -EINTR when killed, and then it is
+ *         still open.
+ * Since 0.1.
+ */
+int portalmem_access_end(struct portalmem_access *access);
 
 /**
  * Describe a buffer.

@@ -21,15 +21,29 @@ static int dmaheap_probe(const struct portalmem_device *device)
 	return ret == -EINVAL ? 0 : -EOPNOTSUPP;
 }
 
+static const char *heap_name(const struct portalmem_device *device)
+{
+	const char *slash = strrchr(device->path, '/');
+
+	return slash ? slash + 1 : device->path;
+}
+
 /*
  * The protocol cannot say how a heap's buffers are mapped. The system heap's
  * are cached; vendors and boards add heaps whose are not.
  */
 static bool is_system_heap(const struct portalmem_device *device)
 {
-	const char *slash = strrchr(device->path, '/');
+	return !strcmp(heap_name(device), "system");
+}
 
-	return !strcmp(slash ? slash + 1 : device->path, "system");
+/* Nor that they are contiguous: kernels have named their CMA heap so. */
+static bool is_cma_heap(const struct portalmem_device *device)
+{
+	const char *name = heap_name(device);
+
+	return !strcmp(name, "default_cma_region") ||
+	       !strcmp(name, "reserved") || !strcmp(name, "linux,cma");
 }
 
 static int give_name(const struct pm_request *request,
@@ -82,6 +96,23 @@ static int dmaheap_alloc(const struct portalmem_device *device,
 	return 0;
 }
 
+static unsigned int
+dmaheap_unmet(const struct portalmem_device *device,
+	      const struct portalmem_constraints *constraints)
+{
+	unsigned int met = PORTALMEM_NEED_SHAREABLE;
+	unsigned int unmet;
+
+	if (is_cma_heap(device))
+		met |= PORTALMEM_NEED_CONTIGUOUS;
+	unmet = constraints->needs & ~met;
+	if (constraints->address_bits)
+		unmet |= PORTALMEM_NEED_ADDRESS_BITS;
+	if (pm_more_than_memory(constraints->size))
+		unmet |= PORTALMEM_NEED_SIZE;
+	return unmet;
+}
+
 const struct pm_backend pm_backend_dmaheap = {
 	.id = PORTALMEM_BACKEND_DMA_HEAP,
 	.name = "dma-heap",
@@ -91,4 +122,5 @@ const struct pm_backend pm_backend_dmaheap = {
 		    PM_CACHING_BIT(PORTALMEM_CACHING_CACHED),
 	.probe = dmaheap_probe,
 	.alloc = dmaheap_alloc,
+	.unmet = dmaheap_unmet,
 };

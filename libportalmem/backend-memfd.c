@@ -49,6 +49,19 @@ static int memfd_alloc(const struct portalmem_device *device,
 	return 0;
 }
 
+static unsigned int memfd_unmet(const struct portalmem_device *device,
+				const struct portalmem_constraints *constraints)
+{
+	unsigned int unmet = constraints->needs & ~PORTALMEM_NEED_PINNABLE;
+
+	(void)device;
+	if (constraints->address_bits)
+		unmet |= PORTALMEM_NEED_ADDRESS_BITS;
+	if (pm_more_than_memory(constraints->size))
+		unmet |= PORTALMEM_NEED_SIZE;
+	return unmet;
+}
+
 const struct pm_backend pm_backend_memfd = {
 	.id = PORTALMEM_BACKEND_MEMFD,
 	.name = "memfd",
@@ -57,4 +70,5 @@ const struct pm_backend pm_backend_memfd = {
 		    PM_CACHING_BIT(PORTALMEM_CACHING_CACHED),
 	.probe = memfd_probe,
 	.alloc = memfd_alloc,
+	.unmet = memfd_unmet,
 };

@@ -200,6 +200,61 @@ static int portalmem_heap_info(const struct portalmem_device *device,
 	return 0;
 }
 
+/* The largest buffer that the heap has for the caller at this moment. */
+static uint64_t largest_buffer(const struct portalmem_heap_info *info)
+{
+	uint64_t largest = info->largest, left;
+
+	if (info->limit) {
+		left = info->limit > info->used ? info->limit - info->used : 0;
+		largest = left < largest ? left : largest;
+	}
+	if (info->user_limit) {
+		left = info->user_limit > info->user_used
+			       ? info->user_limit - info->user_used
+			       : 0;
+		largest = left < largest ? left : largest;
+	}
+	return largest;
+}
+
+static unsigned int met_by_heap(const struct portalmem_heap_info *info,
+				unsigned int needs)
+{
+	unsigned int met = PORTALMEM_NEED_SHAREABLE;
+
+	if (info->features & PORTALMEM_HEAP_IS_CONTIGUOUS)
+		met |= PORTALMEM_NEED_CONTIGUOUS;
+	if (info->cachings & PM_CACHING_BIT(PORTALMEM_WC))
+		met |= PORTALMEM_NEED_WC;
+	/* No mapping is pinnable and write-combined. */
+	if (info->features & PORTALMEM_HEAP_IS_PINNABLE &&
+	    !(needs & PORTALMEM_NEED_WC))
+		met |= PORTALMEM_NEED_PINNABLE;
+	return met;
+}
+
+static unsigned int
+portalmem_unmet(const struct portalmem_device *device,
+		const struct portalmem_constraints *constraints)
+{
+	struct portalmem_heap_info info = PORTALMEM_HEAP_INFO_INIT;
+	unsigned int needs = constraints->needs, unmet;
+	int ret = portalmem_heap_info(device, &info);
+
+	/* What the module does not tell is not there to be relied on. */
+	unmet = needs &
+		~(ret ? PORTALMEM_NEED_SHAREABLE : met_by_heap(&info, needs));
+	/* A region lies where it lies. */
+	if (constraints->address_bits &&
+	    (ret || info.features & PORTALMEM_HEAP_IS_REGION))
+		unmet |= PORTALMEM_NEED_ADDRESS_BITS;
+	if (constraints->size &&
+	    (ret || constraints->size > largest_buffer(&info)))
+		unmet |= PORTALMEM_NEED_SIZE;
+	return unmet;
+}
+
 static int portalmem_trim(const struct portalmem_device *device,
 			  uint64_t *freed)
 {
@@ -224,6 +279,7 @@ const struct pm_backend pm_backend_portalmem = {
 	.probe = portalmem_probe,
 	.alloc = portalmem_alloc,
 	.import_user = portalmem_import_user,
+	.unmet = portalmem_unmet,
 	.heap_info = portalmem_heap_info,
 	.trim = portalmem_trim,
 };

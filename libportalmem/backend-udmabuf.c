@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/udmabuf.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "private.h"
@@ -82,6 +83,34 @@ static int udmabuf_alloc(const struct portalmem_device *device,
 	return 0;
 }
 
+/* The driver's limit on one buffer in bytes, if it can be read. */
+static uint64_t size_limit(void)
+{
+	char text[32];
+	unsigned long mb;
+
+	if (pm_read_text("/sys/module/udmabuf/parameters/size_limit_mb", text,
+			 sizeof(text)))
+		return UINT64_MAX;
+	mb = strtoul(text, NULL, 10);
+	return mb < UINT64_MAX >> 20 ? (uint64_t)mb << 20 : UINT64_MAX;
+}
+
+static unsigned int
+udmabuf_unmet(const struct portalmem_device *device,
+	      const struct portalmem_constraints *constraints)
+{
+	unsigned int unmet = constraints->needs & ~PORTALMEM_NEED_SHAREABLE;
+
+	(void)device;
+	if (constraints->address_bits)
+		unmet |= PORTALMEM_NEED_ADDRESS_BITS;
+	if (constraints->size > size_limit() ||
+	    pm_more_than_memory(constraints->size))
+		unmet |= PORTALMEM_NEED_SIZE;
+	return unmet;
+}
+
 const struct pm_backend pm_backend_udmabuf = {
 	.id = PORTALMEM_BACKEND_UDMABUF,
 	.name = "udmabuf",
@@ -91,4 +120,5 @@ const struct pm_backend pm_backend_udmabuf = {
 		    PM_CACHING_BIT(PORTALMEM_CACHING_CACHED),
 	.probe = udmabuf_probe,
 	.alloc = udmabuf_alloc,
+	.unmet = udmabuf_unmet,
 };

@@ -34,7 +34,7 @@ PM_EXPORT const char *portalmem_backend_name(enum portalmem_backend backend)
 	return backend == PORTALMEM_BACKEND_ANY ? "any" : "unknown";
 }
 
-static int backend_from_environment(enum portalmem_backend *backend)
+int pm_backend_from_environment(enum portalmem_backend *backend)
 {
 	const char *name = secure_getenv("PORTALMEM_BACKEND");
 
@@ -90,8 +90,8 @@ static int open_node(const char *path, struct portalmem_device **devicep)
 	return 0;
 }
 
-static int open_backend(const char *path, const struct pm_backend *backend,
-			struct portalmem_device **devicep)
+int pm_device_open(const char *path, const struct pm_backend *backend,
+		   struct portalmem_device **devicep)
 {
 	struct portalmem_device *device;
 	int ret;
@@ -125,8 +125,8 @@ static const char *open_advice(const struct pm_backend *backend, int error)
 	}
 }
 
-static int explain_open(const char *path, const struct pm_backend *backend,
-			int error)
+int pm_explain_open(const char *path, const struct pm_backend *backend,
+		    int error)
 {
 	if (error == -EOPNOTSUPP && path)
 		return pm_refuse(error,
@@ -146,8 +146,8 @@ static int open_one(const char *path, const struct pm_backend *backend,
 
 	if (!path)
 		path = backend->path;
-	ret = open_backend(path, backend, devicep);
-	return ret ? explain_open(path, backend, ret) : 0;
+	ret = pm_device_open(path, backend, devicep);
+	return ret ? pm_explain_open(path, backend, ret) : 0;
 }
 
 /* Find out which protocol the node at PATH speaks. */
@@ -159,7 +159,7 @@ static int open_any_protocol(const char *path,
 
 	ret = open_node(path, &device);
 	if (ret)
-		return explain_open(path, NULL, ret);
+		return pm_explain_open(path, NULL, ret);
 	for (size_t i = 0; i < PM_ARRAY_SIZE(backends); i++) {
 		if (!backends[i]->path || backends[i]->probe(device))
 			continue;
@@ -168,18 +168,16 @@ static int open_any_protocol(const char *path,
 		return 0;
 	}
 	free_device(device);
-	return explain_open(path, NULL, -EOPNOTSUPP);
+	return pm_explain_open(path, NULL, -EOPNOTSUPP);
 }
 
-/* Does the error say that this backend is not here, and nothing more? */
-static bool is_absence(int error)
+bool pm_is_absence(int error)
 {
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO ||
 	       error == -EOPNOTSUPP;
 }
 
-/* Does the error say nothing about the backend, but about the process? */
-static bool is_shortage(int error)
+bool pm_is_shortage(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
@@ -190,21 +188,22 @@ static int open_first(struct portalmem_device **devicep)
 	int error = -ENODEV;
 
 	for (size_t i = 0; i < PM_ARRAY_SIZE(backends); i++) {
-		int ret = open_backend(backends[i]->path, backends[i], devicep);
+		int ret =
+			pm_device_open(backends[i]->path, backends[i], devicep);
 
 		if (!ret)
 			return 0;
 		/* A later backend would be a choice made by chance. */
-		if (is_shortage(ret))
-			return explain_open(backends[i]->path, backends[i],
-					    ret);
-		if (!telling && !is_absence(ret)) {
+		if (pm_is_shortage(ret))
+			return pm_explain_open(backends[i]->path, backends[i],
+					       ret);
+		if (!telling && !pm_is_absence(ret)) {
 			telling = backends[i];
 			error = ret;
 		}
 	}
 	if (telling)
-		return explain_open(telling->path, telling, error);
+		return pm_explain_open(telling->path, telling, error);
 	return pm_refuse(error, "cannot open a device: no backend is here; "
 				"load the module (modprobe portalmem)");
 }
@@ -224,7 +223,7 @@ PM_EXPORT int portalmem_device_open(const char *path,
 				 "node; give no path with it",
 				 path);
 	if (!path && backend == PORTALMEM_BACKEND_ANY) {
-		ret = backend_from_environment(&backend);
+		ret = pm_backend_from_environment(&backend);
 		if (ret)
 			return ret;
 	}

@@ -102,7 +102,7 @@ int pm_fd_size(int fd, enum pm_kind kind, uint64_t *size)
 	return 0;
 }
 
-static int read_text(const char *path, char *text, size_t size)
+int pm_read_text(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length;
@@ -144,7 +144,7 @@ int pm_fd_describe_dmabuf(int fd, char *exporter, char *name)
 
 	/* Not /proc/self: that is empty once the main thread has ended. */
 	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", fd);
-	ret = read_text(path, text, sizeof(text));
+	ret = pm_read_text(path, text, sizeof(text));
 	if (ret)
 		return ret;
 	copy_value(exporter, text, "exp_name:\t");

@@ -80,6 +80,14 @@ struct pm_backend {
 			   const struct pm_user_memory *memory,
 			   struct pm_grant *grant);
 
+	/*
+	 * Which of the needs (enum portalmem_needs) the device's buffers do
+	 * not meet, all of them asked for at once. The size is that of whole
+	 * pages.
+	 */
+	unsigned int (*unmet)(const struct portalmem_device *device,
+			      const struct portalmem_constraints *constraints);
+
 	/* NULL for both where there is no heap that could be asked. */
 	int (*heap_info)(const struct portalmem_device *device,
 			 struct portalmem_heap_info *info);
@@ -108,6 +116,16 @@ struct pm_map {
 	void *address;
 };
 
+/* An access that was begun and not ended. */
+struct pm_access {
+	struct pm_access *next;
+	uint64_t number;
+	unsigned int flags; /* PORTALMEM_SYNC_READ, PORTALMEM_SYNC_WRITE */
+	bool is_ending;	    /* somebody is at it */
+	size_t count;
+	struct portalmem_range ranges[]; /* by offset, none of them empty */
+};
+
 struct portalmem_buffer {
 	atomic_uint refs;
 	struct portalmem_device *device; /* NULL when imported without one */
@@ -118,8 +136,10 @@ struct portalmem_buffer {
 	enum portalmem_caching effective;
 	int32_t pid;		       /* 0 when not known */
 	char name[PORTALMEM_NAME_MAX]; /* used where the kernel keeps none */
-	pthread_mutex_t lock;	       /* guards maps and what hangs there */
+	pthread_mutex_t lock; /* guards these three and what hangs there */
 	struct pm_map *maps;
+	struct pm_access *accesses;
+	uint64_t accesses_begun; /* ever */
 
 	/*
 	 * Somebody besides the library may hold the file: set for good, by
@@ -141,6 +161,25 @@ struct portalmem_attachment {
 	int fd;
 	uint64_t size; /* of the buffer */
 };
+
+/* device.c: what the functions that open devices share */
+
+/* What PORTALMEM_BACKEND asks for. Leaves a text on failure. */
+int pm_backend_from_environment(enum portalmem_backend *backend);
+
+/* Open the node at PATH, NULL for none, for that backend. */
+int pm_device_open(const char *path, const struct pm_backend *backend,
+		   struct portalmem_device **devicep);
+
+/* Leave a text about the ERROR of that, and return it. */
+int pm_explain_open(const char *path, const struct pm_backend *backend,
+		    int error);
+
+/* Does the error say that this backend is not here, and nothing more? */
+bool pm_is_absence(int error);
+
+/* Does the error say nothing about the backend, but about the process? */
+bool pm_is_shortage(int error);
 
 /* fd.c: what the kernel says about a file descriptor */
 
@@ -177,6 +216,9 @@ bool pm_fd_is_signalled(int fd);
 
 int pm_dmabuf_set_name(int fd, const char *name);
 
+/* Read a small text file, as much as there is room for. */
+int pm_read_text(const char *path, char *text, size_t size);
+
 /* A memfd of that size whose size cannot change, or a negative errno. */
 int pm_memfd_create(const char *name, uint64_t size);
 
@@ -210,6 +252,10 @@ int pm_check_sync(const char *what, uint64_t size, unsigned int flags,
 
 /* Flags of portalmem_buffer_sync() as DMA_BUF_SYNC_*. */
 unsigned int pm_sync_flags_to_uapi(unsigned int flags);
+
+/* Sync what was checked before; no ranges stand for the whole buffer. */
+int pm_buffer_do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
+		      const struct portalmem_range *ranges, size_t count);
 
 /* buffer.c */
 

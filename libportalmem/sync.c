@@ -79,8 +79,8 @@ static int sync_dmabuf(const struct portalmem_buffer *buffer,
 	return pm_ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync);
 }
 
-static int do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
-		   const struct portalmem_range *ranges, size_t count)
+int pm_buffer_do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
+		      const struct portalmem_range *ranges, size_t count)
 {
 	const struct portalmem_range whole = {0, buffer->size};
 
@@ -88,13 +88,13 @@ static int do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
 	if (buffer->kind == PM_KIND_MEMFD)
 		return 0;
 	if (!pm_buffer_is_known(buffer))
-		return sync_dmabuf(buffer, flags);
+		return sync_dmabuf(buffer, pm_sync_flags_to_uapi(flags));
 	if (!ranges) {
 		ranges = &whole;
 		count = 1;
 	}
-	return pm_portalmem_sync(buffer->device->fd, buffer->fd, flags, ranges,
-				 count);
+	return pm_portalmem_sync(buffer->device->fd, buffer->fd,
+				 pm_sync_flags_to_uapi(flags), ranges, count);
 }
 
 PM_EXPORT int portalmem_buffer_sync(struct portalmem_buffer *buffer,
@@ -113,6 +113,6 @@ PM_EXPORT int portalmem_buffer_sync(struct portalmem_buffer *buffer,
 	/* An empty list is not the whole buffer. */
 	if (ranges && !count)
 		return 0;
-	ret = do_sync(buffer, pm_sync_flags_to_uapi(flags), ranges, count);
+	ret = pm_buffer_do_sync(buffer, flags, ranges, count);
 	return ret ? pm_fail(ret, NULL, "cannot sync a buffer") : 0;
 }

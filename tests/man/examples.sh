@@ -126,6 +126,10 @@ expected()
 		echo 1 'cannot attach a buffer: no device sees a memfd; *' ;;
 	portalmem.7,*)
 		echo 0 '1024 bytes went through the device' ;;
+	portalmem_access_begin,*)
+		echo 0 'somebody writes?written' ;;
+	portalmem_access_end,*)
+		echo 0 'cannot end an access: it is not open; *' ;;
 	portalmem_attachment_get_fd,*)
 		echo 0 'the device is there' ;;
 	portalmem_attachment_get_info,*)
@@ -152,6 +156,8 @@ expected()
 		echo 0 'descriptor [0-9]* holds it for 0000:*' ;;
 	portalmem_buffer_get_caching,*)
 		echo 0 'cached: compose in place' ;;
+	portalmem_buffer_get_exporter,*)
+		echo 0 "made by $PORTALMEM_BACKEND" ;;
 	portalmem_buffer_get_fd,memfd)
 		echo 0 '/memfd:* (deleted)' ;;
 	portalmem_buffer_get_fd,*)
@@ -192,6 +198,10 @@ expected()
 		echo 0 'the memory lives: 4096 bytes' ;;
 	portalmem_caching_name,*)
 		echo 0 '0 default?1 cached?2 wc?3 uc?4 unknown' ;;
+	portalmem_device_check,memfd)
+		echo 0 'pinnable' ;;
+	portalmem_device_check,*)
+		echo 0 'write-combined?pinnable?shareable' ;;
 	portalmem_device_get_backend,memfd)
 		echo 0 'buffers can be shared with processes only' ;;
 	portalmem_device_get_backend,*)
@@ -208,6 +218,10 @@ expected()
 		echo 0 'backend memfd, path ""' ;;
 	portalmem_device_open,*)
 		echo 0 'backend portalmem, path "/dev/portalmem"' ;;
+	portalmem_device_open_for,memfd)
+		echo 0 'no device will see it?from memfd' ;;
+	portalmem_device_open_for,*)
+		echo 0 'from portalmem' ;;
 	portalmem_device_ref,*)
 		echo 0 "display uses $PORTALMEM_BACKEND" ;;
 	portalmem_device_trim,memfd)
@@ -238,6 +252,8 @@ expected()
 		echo 0 '3 buffers freed' ;;
 	portalmem_pool_unref,*)
 		echo 0 '4096 bytes are left' ;;
+	portalmem_exporter_name,*)
+		echo 0 '0 unknown?1 portalmem?2 dma-heap?3 udmabuf?4 memfd?5 drm?6 v4l2?7 other' ;;
 	portalmem_version,*)
 		echo 0 "libportalmem $version" ;;
 	*)

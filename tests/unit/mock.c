@@ -33,6 +33,7 @@
 
 /* A memfd that plays a part, known by its inode. */
 static struct fake {
+	dev_t device;
 	ino_t inode;
 	enum mock_target part;
 } fakes[FAKES_MAX];
@@ -42,6 +43,7 @@ static const struct mock_call *expected;
 static size_t expected_count;
 static size_t expected_next;
 
+static bool real_nodes;
 static const char *fdinfo;
 static unsigned int calloc_countdown;
 static int memfd_create_error;
@@ -63,6 +65,11 @@ void mock_assert_done(void)
 	ck_assert_msg(expected_next == expected_count,
 		      "%zu of %zu expected calls came", expected_next,
 		      expected_count);
+}
+
+void mock_use_real_nodes(void)
+{
+	real_nodes = true;
 }
 
 void mock_set_fdinfo(const char *text)
@@ -111,6 +118,7 @@ static int new_fake(enum mock_target part, uint64_t size)
 	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert_uint_lt(fakes_count, FAKES_MAX);
+	fakes[fakes_count].device = st.st_dev;
 	fakes[fakes_count].inode = st.st_ino;
 	fakes[fakes_count].part = part;
 	fakes_count++;
@@ -139,7 +147,8 @@ static bool is_fake(int fd, enum mock_target part)
 	if (fstat(fd, &st))
 		return false;
 	for (size_t i = 0; i < fakes_count; i++)
-		if (fakes[i].inode == st.st_ino && fakes[i].part == part)
+		if (fakes[i].device == st.st_dev &&
+		    fakes[i].inode == st.st_ino && fakes[i].part == part)
 			return true;
 	return false;
 }
@@ -200,7 +209,8 @@ static int do_open(const char *path, int flags, mode_t mode)
 	static const char fdinfo_dir[] = "/proc/thread-self/fdinfo/";
 	int fd;
 
-	if (!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/null", 9))
+	if (!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/null", 9) &&
+	    !(real_nodes && expected_next == expected_count))
 		return open_node(path, flags);
 	if (!strncmp(path, fdinfo_dir, strlen(fdinfo_dir))) {
 		fd = atoi(path + strlen(fdinfo_dir));

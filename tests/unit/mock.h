@@ -64,6 +64,12 @@ void mock_expect(const struct mock_call *calls, size_t count);
 /* Fail the test unless all calls of the table came. */
 void mock_assert_done(void);
 
+/*
+ * Let the kernel answer, where no call is expected: for the tests that run on
+ * every backend.
+ */
+void mock_use_real_nodes(void);
+
 /* A dma-buf of another exporter. */
 int mock_new_dmabuf(uint64_t size);
 

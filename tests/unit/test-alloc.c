@@ -64,7 +64,7 @@ static struct portalmem_buffer *alloc_named(struct portalmem_device *device,
 	return buffer;
 }
 
-START_TEST(memfd_buffer_is_zero_and_has_whole_pages)
+START_TEST(buffer_is_zero_and_has_whole_pages)
 {
 	struct portalmem_buffer *buffer = unit_alloc(2 * PAGE + 1);
 	const char *bytes;
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(memfd_is_sealed_closed_on_exec_and_has_its_memory)
 {
-	struct portalmem_buffer *buffer = unit_alloc(40 * HUGE);
+	struct portalmem_buffer *buffer = unit_alloc_memfd(40 * HUGE);
 	int fd = portalmem_buffer_get_fd(buffer);
 	struct stat st;
 
@@ -101,7 +101,7 @@ END_TEST
 START_TEST(memfd_allocation_survives_a_signal)
 {
 	mock_fail_fallocate_once(EINTR);
-	portalmem_buffer_unref(unit_alloc(PAGE));
+	portalmem_buffer_unref(unit_alloc_memfd(PAGE));
 }
 END_TEST
 
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(buffer_outlives_its_device_s_last_reference)
 {
-	struct portalmem_device *device = unit_open_memfd();
+	struct portalmem_device *device = unit_open_device();
 	struct portalmem_buffer *buffer =
 		alloc_named(device, PAGE, "kept", PORTALMEM_CACHING_DEFAULT);
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
@@ -781,7 +781,7 @@ static Suite *alloc_suite(void)
 	TCase *tc;
 	Suite *suite = unit_suite("alloc", &tc);
 
-	tcase_add_test(tc, memfd_buffer_is_zero_and_has_whole_pages);
+	tcase_add_test(tc, buffer_is_zero_and_has_whole_pages);
 	tcase_add_test(tc, memfd_is_sealed_closed_on_exec_and_has_its_memory);
 	tcase_add_test(tc, memfd_allocation_survives_a_signal);
 	tcase_add_test(tc, memory_that_is_used_up_is_enomem);

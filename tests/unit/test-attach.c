@@ -180,7 +180,7 @@ static struct portalmem_buffer *unattachable(int kind)
 	int fd;
 
 	if (kind == 0)
-		return unit_alloc(SIZE);
+		return unit_alloc_memfd(SIZE);
 	if (kind == 1)
 		return unit_import_dmabuf(SIZE);
 	heap = unit_open_heap("/dev/dma_heap/system");

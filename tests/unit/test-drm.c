@@ -232,7 +232,7 @@ END_TEST
 
 START_TEST(memfd_is_eopnotsupp)
 {
-	struct portalmem_buffer *buffer = unit_alloc(PAGE);
+	struct portalmem_buffer *buffer = unit_alloc_memfd(PAGE);
 	int drm_fd = mock_new_node();
 
 	/* The device is not even asked. */

@@ -309,7 +309,7 @@ END_TEST
 
 START_TEST(naming_a_memfd_is_eopnotsupp)
 {
-	struct portalmem_buffer *buffer = unit_alloc(PAGE);
+	struct portalmem_buffer *buffer = unit_alloc_memfd(PAGE);
 
 	unit_assert_fails(portalmem_buffer_set_name(buffer, "x"), EOPNOTSUPP);
 	portalmem_buffer_unref(buffer);

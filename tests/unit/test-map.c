@@ -252,9 +252,60 @@ START_TEST(address_of_another_buffer_is_einval)
 }
 END_TEST
 
+/* Can the kernel write there for the process? */
+static int is_writable(char *address)
+{
+	ssize_t got;
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(write(ends[1], "x", 1), 1);
+	got = read(ends[0], address, 1);
+	ck_assert(got == 1 || (got == -1 && errno == EFAULT));
+	close(ends[0]);
+	close(ends[1]);
+	return got == 1;
+}
+
+START_TEST(mapping_for_reading_cannot_be_written)
+{
+	struct portalmem_buffer *buffer = unit_alloc(3 * PAGE);
+	char *writer = map(buffer, PAGE, PAGE, PORTALMEM_MAP_RDWR);
+	char *reader = map(buffer, PAGE, PAGE, PORTALMEM_MAP_READ);
+
+	writer[7] = 'x';
+	ck_assert_int_eq(reader[7], 'x');
+	ck_assert_int_eq(is_writable(reader), 0);
+	ck_assert_int_eq(is_writable(writer), 1);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(mapping_of_a_part_ends_with_it)
+{
+	struct portalmem_buffer *buffer = unit_alloc(4 * PAGE);
+	/* Of a part in the middle, and again of one page of it. */
+	char *part = map(buffer, PAGE, 2 * PAGE, PORTALMEM_MAP_RDWR);
+	char *page = map(buffer, 2 * PAGE, PAGE, PORTALMEM_MAP_READ);
+	char *whole = map(buffer, 0, 0, PORTALMEM_MAP_RDWR);
+
+	memset(part, 'p', 2 * PAGE);
+	ck_assert_int_eq(whole[PAGE - 1], 0);
+	ck_assert_int_eq(whole[PAGE], 'p');
+	ck_assert_int_eq(whole[3 * PAGE - 1], 'p');
+	ck_assert_int_eq(whole[3 * PAGE], 0);
+	ck_assert_int_eq(page[PAGE - 1], 'p');
+	/* The others stay when one of them goes. */
+	ck_assert_int_eq(portalmem_buffer_unmap(buffer, part), 0);
+	ck_assert_int_eq(page[0], 'p');
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
 START_TEST(read_only_descriptor_is_eacces)
 {
-	struct portalmem_buffer *buffer = unit_alloc(PAGE);
+	/* A dma-buf cannot be opened again with another access mode. */
+	struct portalmem_buffer *buffer = unit_alloc_memfd(PAGE);
 	struct portalmem_buffer *read_only;
 	char path[64];
 	int fd;
@@ -331,6 +382,8 @@ static Suite *map_suite(void)
 			    COUNT(outside));
 	tcase_add_test(tc, null_arguments_are_einval);
 	tcase_add_test(tc, address_of_another_buffer_is_einval);
+	tcase_add_test(tc, mapping_for_reading_cannot_be_written);
+	tcase_add_test(tc, mapping_of_a_part_ends_with_it);
 	tcase_add_test(tc, read_only_descriptor_is_eacces);
 	tcase_add_test(tc, memfd_sealed_against_writing_is_eacces);
 	unit_add_shortage_test(tc, no_memory_is_enomem);

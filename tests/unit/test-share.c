@@ -39,7 +39,7 @@ static struct portalmem_buffer *receive(struct portalmem_device *device,
 static struct portalmem_buffer *alloc_named(const char *name)
 {
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
-	struct portalmem_device *device = unit_open_memfd();
+	struct portalmem_device *device = unit_open_device();
 	struct portalmem_buffer *buffer;
 
 	options.name = name;
@@ -71,7 +71,7 @@ static void assert_text(struct portalmem_buffer *buffer, const char *text)
 	ck_assert_int_eq(portalmem_buffer_unmap(buffer, address), 0);
 }
 
-START_TEST(memfd_arrives_with_size_caching_and_name)
+START_TEST(buffer_arrives_with_size_caching_and_name)
 {
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
 	struct portalmem_buffer *sent = alloc_named("frame 7"), *received;
@@ -461,7 +461,7 @@ static Suite *share_suite(void)
 	Suite *suite = unit_suite("share", &tc);
 	const int types = COUNT(socket_types);
 
-	tcase_add_loop_test(tc, memfd_arrives_with_size_caching_and_name, 0,
+	tcase_add_loop_test(tc, buffer_arrives_with_size_caching_and_name, 0,
 			    types);
 	tcase_add_loop_test(tc, buffers_arrive_in_their_order, 0, types);
 	tcase_add_loop_test(tc, other_process_sees_the_same_memory, 0, types);

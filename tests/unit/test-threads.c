@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void *allocate(void *unused)
 
 START_TEST(device_is_shared_and_the_last_thread_closes_it)
 {
-	device = unit_open_memfd();
+	device = unit_open_device();
 	for (int i = 1; i < THREADS; i++)
 		portalmem_device_ref(device);
 	run_threads(allocate);
@@ -177,6 +178,95 @@ START_TEST(one_buffer_is_described_and_synced_by_many)
 }
 END_TEST
 
+/* Its first page counts what was written with an access, its second is read. */
+static atomic_uint begun;
+
+static void *begin_and_end(void *unused)
+{
+	static const struct portalmem_range parts[] = {{0, 4096}, {4096, 4096}};
+	struct portalmem_access access = PORTALMEM_ACCESS_INIT;
+	void *map;
+
+	(void)unused;
+	expect(!portalmem_buffer_map(buffer, 0, 0, PORTALMEM_MAP_RDWR, &map));
+	for (int i = 0; i < ROUNDS; i++) {
+		int is_writer = i % 2;
+		int ret = portalmem_access_begin(
+			buffer,
+			is_writer ? PORTALMEM_SYNC_RDWR : PORTALMEM_SYNC_READ,
+			&parts[!is_writer], 1, &access);
+
+		if (ret == -EBUSY) {
+			sched_yield();
+			continue;
+		}
+		expect(!ret);
+		/* No two threads are here at once: no update gets lost. */
+		if (is_writer) {
+			++*(unsigned int *)map;
+			atomic_fetch_add(&begun, 1);
+		}
+		expect(!portalmem_access_end(&access));
+	}
+	expect(!portalmem_buffer_unmap(buffer, map));
+	return NULL;
+}
+
+START_TEST(accesses_that_write_exclude_each_other)
+{
+	void *map;
+
+	buffer = unit_alloc(2 * PAGE);
+	run_threads(begin_and_end);
+	ck_assert_uint_ge(atomic_load(&begun), 1);
+	ck_assert_int_eq(
+		portalmem_buffer_map(buffer, 0, 0, PORTALMEM_MAP_READ, &map),
+		0);
+	ck_assert_uint_eq(*(unsigned int *)map, atomic_load(&begun));
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+static struct portalmem_access shared_access;
+static pthread_barrier_t barrier;
+static atomic_uint ended;
+
+static void *end_once(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		int ret;
+
+		pthread_barrier_wait(&barrier);
+		ret = portalmem_access_end(&shared_access);
+		expect(!ret || ret == -EINVAL);
+		if (!ret)
+			atomic_fetch_add(&ended, 1);
+		/* Who comes last begins the next one for all. */
+		if (pthread_barrier_wait(&barrier) ==
+		    PTHREAD_BARRIER_SERIAL_THREAD)
+			expect(!portalmem_access_begin(
+				buffer, PORTALMEM_SYNC_WRITE, NULL, 0,
+				&shared_access));
+	}
+	return NULL;
+}
+
+START_TEST(of_many_threads_that_end_an_access_one_does)
+{
+	buffer = unit_alloc(PAGE);
+	ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, THREADS), 0);
+	ck_assert_int_eq(portalmem_access_begin(buffer, PORTALMEM_SYNC_WRITE,
+						NULL, 0, &shared_access),
+			 0);
+	run_threads(end_once);
+	ck_assert_uint_eq(atomic_load(&ended), ROUNDS / 10);
+	ck_assert_int_eq(portalmem_access_end(&shared_access), 0);
+	portalmem_buffer_unref(buffer);
+	pthread_barrier_destroy(&barrier);
+}
+END_TEST
+
 /* Half of the threads send, half receive, through one socket. */
 static void *send_or_receive(void *unused)
 {
@@ -220,6 +310,8 @@ static Suite *threads_suite(void)
 	tcase_add_test(tc, mappings_are_counted_across_threads);
 	tcase_add_test(tc, large_mappings_do_not_take_each_other_s_place);
 	tcase_add_test(tc, one_buffer_is_described_and_synced_by_many);
+	tcase_add_test(tc, accesses_that_write_exclude_each_other);
+	tcase_add_test(tc, of_many_threads_that_end_an_access_one_does);
 	tcase_add_test(tc, many_send_and_receive_through_one_socket);
 	return suite;
 }

@@ -17,6 +17,8 @@ static unsigned int fds_before;
 
 static void set_up(void)
 {
+	if (unit_backend() != PORTALMEM_BACKEND_MEMFD)
+		mock_use_real_nodes();
 	fds_before = pmtest_count_fds();
 	ck_assert_int_eq(unsetenv("PORTALMEM_BACKEND"), 0);
 }
@@ -49,25 +51,61 @@ const struct unit_sync_flags unit_sync_flags[UNIT_SYNC_FLAGS] = {
 	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_RDWR, 7},
 };
 
-struct portalmem_device *unit_open_memfd(void)
+enum portalmem_backend unit_backend(void)
+{
+	const char *name = getenv("UNIT_BACKEND");
+	int backend = PORTALMEM_BACKEND_PORTALMEM;
+
+	if (!name)
+		return PORTALMEM_BACKEND_MEMFD;
+	while (backend < PORTALMEM_BACKEND_MEMFD &&
+	       strcmp(portalmem_backend_name((enum portalmem_backend)backend),
+		      name))
+		backend++;
+	ck_assert_str_eq(
+		portalmem_backend_name((enum portalmem_backend)backend), name);
+	return (enum portalmem_backend)backend;
+}
+
+static struct portalmem_device *open_backend(enum portalmem_backend backend)
 {
 	struct portalmem_device *device;
 
-	ck_assert_int_eq(
-		portalmem_device_open(NULL, PORTALMEM_BACKEND_MEMFD, &device),
-		0);
+	ck_assert_msg(!portalmem_device_open(NULL, backend, &device), "%s",
+		      portalmem_error_message());
 	return device;
 }
 
-struct portalmem_buffer *unit_alloc(uint64_t size)
+struct portalmem_device *unit_open_device(void)
 {
-	struct portalmem_device *device = unit_open_memfd();
+	return open_backend(unit_backend());
+}
+
+struct portalmem_device *unit_open_memfd(void)
+{
+	return open_backend(PORTALMEM_BACKEND_MEMFD);
+}
+
+/* Takes the reference to the device. */
+static struct portalmem_buffer *alloc_from(struct portalmem_device *device,
+					   uint64_t size)
+{
 	struct portalmem_buffer *buffer;
 
 	ck_assert_int_eq(portalmem_buffer_alloc(device, size, NULL, &buffer),
 			 0);
 	portalmem_device_unref(device);
 	return buffer;
+}
+
+struct portalmem_buffer *unit_alloc(uint64_t size)
+{
+	return alloc_from(unit_open_device(), size);
+}
+
+struct portalmem_buffer *unit_alloc_memfd(uint64_t size)
+{
+	return alloc_from(unit_open_memfd(), size);
 }
 
 struct portalmem_device *unit_open_portalmem(void)

@@ -32,10 +32,17 @@ extern const struct unit_sync_flags {
 	uint32_t uapi;
 } unit_sync_flags[UNIT_SYNC_FLAGS];
 
+/*
+ * The backend that the tests run on which hold for all of them: the one that
+ * the environment variable UNIT_BACKEND names, which has to be there, or memfd.
+ */
+enum portalmem_backend unit_backend(void);
+struct portalmem_device *unit_open_device(void);
 struct portalmem_device *unit_open_memfd(void);
 
-/* One buffer of a memfd device that is given back to the buffer alone. */
+/* One buffer of such a device that is given back to the buffer alone. */
 struct portalmem_buffer *unit_alloc(uint64_t size);
+struct portalmem_buffer *unit_alloc_memfd(uint64_t size);
 
 /* A portalmem node, opened with the mock. */
 struct portalmem_device *unit_open_portalmem(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the library's sources share. Nothing here leaves the library, except
- * what error.h declares for libportalmem-drm.
+ * what error.h declares for the other libraries.
  *
  * Functions return 0 or a negative errno value. Those that also leave a text
  * for portalmem_error_message() say so; the others leave that to the caller,

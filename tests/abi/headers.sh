@@ -45,10 +45,22 @@ write_user() {
 			}
 		END
 		;;
+	portalmem-v4l2.h)
+		cat <<-'END'
+			int use(void);
+			int use(void)
+			{
+				struct portalmem_v4l2_frame frame =
+					PORTALMEM_V4L2_FRAME_INIT;
+
+				return frame.index == 0;
+			}
+		END
+		;;
 	esac
 }
 
-for header in portalmem.h portalmem-drm.h linux/portalmem.h; do
+for header in portalmem.h portalmem-drm.h portalmem-v4l2.h linux/portalmem.h; do
 	user=$work/$(echo "$header" | tr / -)
 	write_user "$header" >"$user.c"
 	cp "$user.c" "$user.cc"

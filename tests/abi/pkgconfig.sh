@@ -43,6 +43,15 @@ write_programs() {
 			return PORTALMEM_ABI_VERSION;
 		}
 	END
+	cat >"$stage/v4l2.c" <<-'END'
+		#include <errno.h>
+		#include <portalmem-v4l2.h>
+
+		int main(void)
+		{
+			return portalmem_v4l2_queue_start(NULL) != -EINVAL;
+		}
+	END
 	cat >"$stage/drm.c" <<-'END'
 		#include <errno.h>
 		#include <portalmem-drm.h>
@@ -83,6 +92,8 @@ libdir=$pcdir/..
 write_programs
 check 'program builds and runs with libportalmem' build_and_run core libportalmem
 check 'libportalmem pulls in no libdrm' links_no_drm
+check 'program builds and runs with libportalmem-v4l2' \
+	build_and_run v4l2 libportalmem-v4l2
 if [ -e "$pcdir/libportalmem-drm.pc" ]; then
 	check 'program builds and runs with libportalmem-drm' \
 		build_and_run drm libportalmem-drm

@@ -61,6 +61,10 @@ check 'libportalmem exports what portalmem.h declares' \
 	declared portalmem.h libportalmem
 check 'libportalmem-drm exports what portalmem-drm.h declares' \
 	declared portalmem-drm.h libportalmem-drm
+check 'libportalmem-v4l2 exports what portalmem-v4l2.h declares' \
+	declared portalmem-v4l2.h libportalmem-v4l2
+check 'libportalmem-v4l2 exports its list of symbols' \
+	compare libportalmem-v4l2 "$built/libportalmem-v4l2.so"
 # A sanitizer is a dependency of the builder's own making.
 if $nm -D "$built/libportalmem.so" | grep -Eq '__(a|t|ub)san_'; then
 	skip 'libportalmem needs the C library alone' 'built with a sanitizer'
@@ -68,6 +72,9 @@ else
 	check 'libportalmem needs the C library alone' \
 		depends_only_on "$built/libportalmem.so" \
 		libc 'ld-linux[a-z0-9_-]*' libpthread
+	check 'libportalmem-v4l2 needs libportalmem and the C library alone' \
+		depends_only_on "$built/libportalmem-v4l2.so" \
+		libportalmem libc 'ld-linux[a-z0-9_-]*' libpthread
 fi
 if [ -e "$built/libportalmem-drm.so" ]; then
 	check 'libportalmem-drm exports its list of symbols' \

@@ -6,8 +6,8 @@
 # program.
 #
 # On the memfd backend, which is the default, the examples that need a device
-# node or a DRM device must fail with the message that names it. In a guest
-# with the module they must succeed, on the module and on vgem.
+# node, a DRM device or a camera must fail with the message that names it. In a
+# guest with the module they must succeed, on the module, vgem and vivid.
 # shellcheck disable=SC2317 # functions are called through run and check
 set -eu
 
@@ -21,6 +21,7 @@ export PORTALMEM_BACKEND
 programs=$top_builddir/tests/man/programs
 core=$top_builddir/libportalmem/libportalmem.la
 drm=$top_builddir/libportalmem/libportalmem-drm.la
+v4l2=$top_builddir/libportalmem/libportalmem-v4l2.la
 
 # extract PAGE N: the Nth literal text of the examples in a page, with roff's
 # escapes undone.
@@ -58,11 +59,18 @@ uses_drm()
 	grep -q '<portalmem-drm.h>' "$1"
 }
 
+uses_v4l2()
+{
+	grep -q '<portalmem-v4l2.h>' "$1"
+}
+
 # The libraries that a program needs, by the header that it includes.
 libraries()
 {
 	if uses_drm "$1"; then
 		echo "$drm $core $("$PKG_CONFIG" --libs libdrm)"
+	elif uses_v4l2 "$1"; then
+		echo "$v4l2 $core"
 	else
 		echo "$core"
 	fi
@@ -95,6 +103,16 @@ attachable_device()
 	done
 }
 
+# The camera that vivid makes.
+camera()
+{
+	for video in /sys/class/video4linux/video*; do
+		case $(cat "$video/name") in
+		vivid-*-vid-cap) echo "/dev/$(basename "$video")" ;;
+		esac
+	done
+}
+
 # The node or device that a program is run with, if it takes one.
 argument()
 {
@@ -103,7 +121,10 @@ argument()
 	portalmem.7,* | portalmem_attachment_*,* | portalmem_buffer_attach,*)
 		attachable_device
 		;;
-	portalmem_drm_*,memfd | portalmem_error_message,*)
+	portalmem_v4l2_*,portalmem)
+		camera
+		;;
+	portalmem_drm_*,memfd | portalmem_v4l2_*,memfd | portalmem_error_message,*)
 		echo "$work/no-such-node"
 		;;
 	esac
@@ -230,7 +251,7 @@ expected()
 		echo 0 '[0-9]* bytes given back' ;;
 	portalmem_device_unref,*)
 		echo 0 '65536 bytes' ;;
-	portalmem_drm_*,memfd)
+	portalmem_drm_*,memfd | portalmem_v4l2_*,memfd)
 		echo 1 '*/no-such-node: No such file or directory' ;;
 	portalmem_drm_close_handle,*)
 		echo 0 'one handle, closed once' ;;
@@ -254,6 +275,20 @@ expected()
 		echo 0 '4096 bytes are left' ;;
 	portalmem_exporter_name,*)
 		echo 0 '0 unknown?1 portalmem?2 dma-heap?3 udmabuf?4 memfd?5 drm?6 v4l2?7 other' ;;
+	portalmem_v4l2_get_plane_sizes,*)
+		echo 0 'a frame takes [1-9]* bytes' ;;
+	portalmem_v4l2_queue_close,*)
+		echo 0 'opened again: yes' ;;
+	portalmem_v4l2_queue_give,*)
+		echo 0 'the camera has 4 frames' ;;
+	portalmem_v4l2_queue_open,*)
+		echo 0 '4 frames of [1-9]* bytes' ;;
+	portalmem_v4l2_queue_start,*)
+		echo 0 'started and stopped' ;;
+	portalmem_v4l2_queue_stop,*)
+		echo 0 'given twice, since it was taken back' ;;
+	portalmem_v4l2_queue_take,*)
+		echo 0 '10 frames' ;;
 	portalmem_version,*)
 		echo 0 "libportalmem $version" ;;
 	*)
@@ -316,6 +351,7 @@ version=$(sed -n 's/^#define PACKAGE_VERSION "\(.*\)"/\1/p' \
 mkdir -p "$programs"
 if [ "$PORTALMEM_BACKEND" != memfd ]; then
 	modprobe vgem
+	modprobe vivid n_devs=1
 fi
 
 check_program "$top_srcdir/README.md" README

@@ -25,7 +25,7 @@ functions()
 	/^\/\*\*/ { comment = ""; inside = 1 }
 	inside { comment = comment " " $0 }
 	/\*\// { inside = 0; next }
-	!inside && match($0, /portalmem_[a-z_]+\(/) {
+	!inside && match($0, /portalmem_[a-z0-9_]+\(/) {
 		line = substr($0, RSTART, RLENGTH - 1)
 		while (match(comment, /-E[A-Z0-9]+/)) {
 			line = line " " substr(comment, RSTART + 1, RLENGTH - 1)
@@ -118,7 +118,7 @@ for page in "$man"/*.[1-9]; do
 	check "$name is installed" status_is 0
 done
 
-for header in portalmem.h portalmem-drm.h; do
+for header in portalmem.h portalmem-drm.h portalmem-v4l2.h; do
 	run functions "$top_srcdir/include/$header"
 	list=$(cat "$work/.out")
 	check "functions are found in $header" test -n "$list"

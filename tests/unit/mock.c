@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static int open_node(const char *path, int flags)
 {
 	const struct mock_call *call = next_call(path);
 
-	ck_assert_msg(call->open != NULL, "open of %s instead of an ioctl",
+	ck_assert_msg(call->open != NULL, "open of %s instead of another call",
 		      path);
 	ck_assert_str_eq(path, call->open);
 	ck_assert_int_eq(flags, O_RDWR | O_CLOEXEC);
@@ -235,6 +236,7 @@ int open(const char *path, int flags, ...)
 
 static int (*real_fstatfs)(int, struct statfs *);
 static int (*real_fallocate)(int, int, off_t, off_t);
+static int (*real_poll)(struct pollfd *, nfds_t, int);
 static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
 
 /* Before there are threads, or earlier when somebody is in need of them. */
@@ -242,6 +244,7 @@ __attribute__((constructor)) static void find_real(void)
 {
 	real_fstatfs = dlsym(RTLD_NEXT, "fstatfs");
 	real_fallocate = dlsym(RTLD_NEXT, "fallocate");
+	real_poll = dlsym(RTLD_NEXT, "poll");
 	real_mmap = dlsym(RTLD_NEXT, "mmap");
 }
 
@@ -315,9 +318,8 @@ void *calloc(size_t count, size_t size)
 #endif
 
 /* Take the field out of the argument for the comparison. */
-static void check_in_fd(const struct mock_call *call, unsigned char *argument)
+static void check_fd_at(const struct mock_call *call, unsigned char *field)
 {
-	unsigned char *field = argument + call->in_fd_at - 1;
 	int fd;
 
 	memcpy(&fd, field, sizeof(fd));
@@ -329,13 +331,19 @@ static void check_in_fd(const struct mock_call *call, unsigned char *argument)
 
 static void check_pointee(const struct mock_call *call, unsigned char *argument)
 {
+	unsigned char copy[ARGUMENT_MAX];
 	unsigned char *field = argument + call->in_pointer_at - 1;
 	uint64_t address;
 
 	memcpy(&address, field, sizeof(address));
 	memset(field, 0, sizeof(address));
-	ck_assert_mem_eq((const void *)(uintptr_t)address, call->pointee,
-			 call->pointee_size);
+	ck_assert_uint_le(call->pointee_size, sizeof(copy));
+	memcpy(copy, (const void *)(uintptr_t)address, call->pointee_size);
+	if (call->pointee_fd_at)
+		for (size_t at = call->pointee_fd_at - 1;
+		     at < call->pointee_size; at += call->pointee_stride)
+			check_fd_at(call, copy + at);
+	ck_assert_mem_eq(copy, call->pointee, call->pointee_size);
 }
 
 static void check_argument(const struct mock_call *call, const void *argument)
@@ -349,7 +357,7 @@ static void check_argument(const struct mock_call *call, const void *argument)
 	ck_assert_uint_le(call->in_size, sizeof(copy));
 	memcpy(copy, argument, call->in_size);
 	if (call->in_fd_at)
-		check_in_fd(call, copy);
+		check_fd_at(call, copy + call->in_fd_at - 1);
 	if (call->in_pointer_at)
 		check_pointee(call, copy);
 	ck_assert_mem_eq(copy, call->in, call->in_size);
@@ -357,11 +365,18 @@ static void check_argument(const struct mock_call *call, const void *argument)
 
 static int reply(const struct mock_call *call, unsigned char *argument)
 {
+	uint64_t address;
 	int fd;
 
 	if (call->error) {
 		errno = call->error;
 		return -1;
+	}
+	if (call->out_pointee) {
+		memcpy(&address, argument + call->in_pointer_at - 1,
+		       sizeof(address));
+		memcpy((void *)(uintptr_t)address, call->out_pointee,
+		       call->pointee_size);
 	}
 	if (call->out)
 		memcpy(argument, call->out, call->in_size);
@@ -390,10 +405,36 @@ int ioctl(int fd, unsigned long request, ...)
 	call = next_call("ioctl");
 	ck_assert_msg(!call->open, "ioctl 0x%lx instead of open of %s", request,
 		      call->open);
+	ck_assert_msg(!call->poll, "ioctl 0x%lx instead of poll", request);
 	/* Some C libraries widen a request of 32 bits with its sign. */
 	ck_assert_uint_eq((uint32_t)request, (uint32_t)call->request);
 	ck_assert_msg(is_target(fd, call->on), "ioctl 0x%lx on a wrong file",
 		      request);
 	check_argument(call, argument);
 	return reply(call, argument);
+}
+
+/* With a prototype of its own: the C library's says that nothing is read. */
+int mock_poll(struct pollfd *fds, nfds_t count, int timeout) __asm__("poll");
+
+int mock_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	const struct mock_call *call;
+
+	if (count != 1 || !is_fake(fds->fd, MOCK_NODE))
+		return real_poll(fds, count, timeout);
+	call = next_call("poll");
+	ck_assert_int_eq(fds->events, call->poll);
+	if (call->poll_timeout > 0) {
+		ck_assert_int_gt(timeout, 0);
+		ck_assert_int_le(timeout, call->poll_timeout);
+	} else {
+		ck_assert_int_eq(timeout, call->poll_timeout);
+	}
+	if (call->error) {
+		errno = call->error;
+		return -1;
+	}
+	fds->revents = call->poll_revents;
+	return call->poll_revents != 0;
 }

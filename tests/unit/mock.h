@@ -2,11 +2,11 @@
 /*
  * A stand-in for the kernel, stated as data.
  *
- * A test program that links this file has its open(2) of device nodes and its
- * ioctl(2) answered from a table of the calls that must come, in their order,
- * with the arguments that they must have. A call that is not the table's next
- * one fails the test, and so does one that never comes. All else goes to the
- * real kernel. The library is the real, shared one.
+ * A test program that links this file has its open(2) of device nodes, its
+ * ioctl(2) and its poll(2) of them answered from a table of the calls that must
+ * come, in their order, with the arguments that they must have. A call that is
+ * not the table's next one fails the test, and so does one that never comes.
+ * All else goes to the real kernel. The library is the real, shared one.
  *
  * Nodes and dma-bufs are memfds here, so that they can be mapped, duplicated,
  * sent and measured; fstatfs(2) calls the dma-bufs by their name.
@@ -31,6 +31,9 @@ enum mock_target {
 
 struct mock_call {
 	const char *open;      /* path of open(2); NULL: this is an ioctl */
+	short poll;	       /* or these events, for which poll(2) waits */
+	int poll_timeout;      /* above 0: waits no longer than that */
+	short poll_revents;    /* what it finds; 0: the time is over */
 	unsigned long request; /* of ioctl(2) */
 	enum mock_target on;   /* what the ioctl is called on */
 
@@ -46,14 +49,18 @@ struct mock_call {
 	size_t in_pointer_at; /* 64 bits: the address of pointee */
 	const void *pointee;
 	size_t pointee_size;
+	/* In each so many bytes of pointee, a descriptor that is in_fd_is. */
+	size_t pointee_fd_at;
+	size_t pointee_stride;
 	const char *in_text; /* the argument is this text instead */
 
 	/* The reply. */
-	int error;	     /* errno of a failure, 0: success */
-	const void *out;     /* the argument afterwards, in_size bytes */
-	uint64_t new_buffer; /* size of a dma-buf that the call makes */
-	bool new_attachment; /* the call makes one */
-	size_t new_fd_at;    /* where its fd goes; 0: it is the result */
+	int error;		 /* errno of a failure, 0: success */
+	const void *out;	 /* the argument afterwards, in_size bytes */
+	const void *out_pointee; /* what its pointer leads to, then */
+	uint64_t new_buffer;	 /* size of a dma-buf that the call makes */
+	bool new_attachment;	 /* the call makes one */
+	size_t new_fd_at;	 /* where its fd goes; 0: it is the result */
 };
 
 /* State the calls that must come from now on. */

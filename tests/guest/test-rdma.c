@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <infiniband/verbs.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -359,6 +360,16 @@ START_TEST(unpinnable_mapping_cannot_be_registered)
 }
 END_TEST
 
+START_TEST(shipped_example_works)
+{
+	const char *build = getenv("PORTALMEM_BUILDDIR");
+	char command[1024];
+
+	snprintf(command, sizeof(command), "%s/examples/rdma " DEVICE, build);
+	guest_shell(command);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("RDMA");
@@ -371,6 +382,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, region_outlives_the_buffer);
 	tcase_add_loop_test(tcase, unpinnable_mapping_cannot_be_registered, 0,
 			    2);
+	tcase_add_test(tcase, shipped_example_works);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

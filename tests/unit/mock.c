@@ -331,19 +331,23 @@ static void check_fd_at(const struct mock_call *call, unsigned char *field)
 
 static void check_pointee(const struct mock_call *call, unsigned char *argument)
 {
-	unsigned char copy[ARGUMENT_MAX];
 	unsigned char *field = argument + call->in_pointer_at - 1;
+	unsigned char copy[ARGUMENT_MAX];
+	const unsigned char *pointee;
 	uint64_t address;
 
 	memcpy(&address, field, sizeof(address));
 	memset(field, 0, sizeof(address));
-	ck_assert_uint_le(call->pointee_size, sizeof(copy));
-	memcpy(copy, (const void *)(uintptr_t)address, call->pointee_size);
-	if (call->pointee_fd_at)
+	pointee = (const unsigned char *)(uintptr_t)address;
+	if (call->pointee_fd_at) {
+		ck_assert_uint_le(call->pointee_size, sizeof(copy));
+		memcpy(copy, pointee, call->pointee_size);
 		for (size_t at = call->pointee_fd_at - 1;
 		     at < call->pointee_size; at += call->pointee_stride)
 			check_fd_at(call, copy + at);
-	ck_assert_mem_eq(copy, call->pointee, call->pointee_size);
+		pointee = copy;
+	}
+	ck_assert_mem_eq(pointee, call->pointee, call->pointee_size);
 }
 
 static void check_argument(const struct mock_call *call, const void *argument)

@@ -123,6 +123,10 @@ START_TEST(vgems_own_buffer_is_imported_mapped_and_synced_beside_ours)
 	ck_assert_uint_eq(portalmem_buffer_get_size(foreign), size);
 	ck_assert_int_eq(portalmem_buffer_get_info(foreign, &info), 0);
 	ck_assert_str_ne(info.heap, "");
+	ck_assert_int_eq(portalmem_buffer_get_exporter(foreign),
+			 PORTALMEM_EXPORTER_DRM);
+	ck_assert_int_eq(portalmem_buffer_get_exporter(own),
+			 PORTALMEM_EXPORTER_PORTALMEM);
 	ck_assert_uint_eq(info.segments, 0);
 	ck_assert_int_eq(
 		portalmem_buffer_map(foreign, 0, 0, PORTALMEM_MAP_RDWR, &to),

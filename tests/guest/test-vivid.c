@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <poll.h>
+#include <portalmem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,33 @@ START_TEST(it_refuses_a_scattered_buffer)
 }
 END_TEST
 
+START_TEST(its_own_buffer_is_told_to_be_a_video_device_s)
+{
+	struct v4l2_requestbuffers request = {
+		.count = 1,
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_MMAP,
+	};
+	struct v4l2_exportbuffer export = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.flags = O_RDWR | O_CLOEXEC,
+	};
+	struct portalmem_buffer *buffer;
+	int camera = open_camera();
+	uint32_t size = set_format(camera);
+
+	ck_assert_int_eq(ioctl(camera, VIDIOC_REQBUFS, &request), 0);
+	ck_assert_int_eq(ioctl(camera, VIDIOC_EXPBUF, &export), 0);
+	ck_assert_int_eq(portalmem_buffer_import(NULL, export.fd, &buffer), 0);
+	ck_assert_uint_ge(portalmem_buffer_get_size(buffer), size);
+	ck_assert_int_eq(portalmem_buffer_get_exporter(buffer),
+			 PORTALMEM_EXPORTER_V4L2);
+	portalmem_buffer_unref(buffer);
+	close(export.fd);
+	close(camera);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("vivid");
@@ -191,6 +219,7 @@ static Suite *suite(void)
 
 	tcase_add_test(tcase, a_camera_streams_into_contiguous_buffers);
 	tcase_add_test(tcase, it_refuses_a_scattered_buffer);
+	tcase_add_test(tcase, its_own_buffer_is_told_to_be_a_video_device_s);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -74,8 +74,11 @@ static void assert_text(struct portalmem_buffer *buffer, const char *text)
 START_TEST(buffer_arrives_with_size_caching_and_name)
 {
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
+	struct portalmem_info sent_info = PORTALMEM_INFO_INIT;
 	struct portalmem_buffer *sent = alloc_named("frame 7"), *received;
 	int pair[2];
+
+	ck_assert_int_eq(portalmem_buffer_get_info(sent, &sent_info), 0);
 
 	make_pair(socket_types[_i], pair);
 	write_text(sent, "through the portal");
@@ -90,7 +93,7 @@ START_TEST(buffer_arrives_with_size_caching_and_name)
 	ck_assert_int_eq(fcntl(portalmem_buffer_get_fd(received), F_GETFD),
 			 FD_CLOEXEC);
 	ck_assert_int_eq(portalmem_buffer_get_info(received, &info), 0);
-	ck_assert_int_eq(info.caching, PORTALMEM_CACHING_DEFAULT);
+	ck_assert_int_eq(info.caching, sent_info.caching);
 	ck_assert_str_eq(info.name, "frame 7");
 	portalmem_buffer_unref(received);
 	close_pair(pair);

@@ -171,9 +171,25 @@ START_TEST(signals_do_not_disturb)
 }
 END_TEST
 
-START_TEST(memfd_needs_no_call)
+START_TEST(kernel_syncs_what_it_allocated)
 {
 	struct portalmem_buffer *buffer = unit_alloc(SIZE);
+	unsigned int flags = unit_sync_flags[_i].flags & PORTALMEM_SYNC_RDWR;
+
+	ck_assert_int_eq(portalmem_buffer_sync(buffer,
+					       flags | PORTALMEM_SYNC_START,
+					       two_ranges, 2),
+			 0);
+	ck_assert_int_eq(portalmem_buffer_sync(
+				 buffer, flags | PORTALMEM_SYNC_END, NULL, 0),
+			 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
+
+START_TEST(memfd_needs_no_call)
+{
+	struct portalmem_buffer *buffer = unit_alloc_memfd(SIZE);
 
 	ck_assert_int_eq(portalmem_buffer_sync(
 				 buffer, unit_sync_flags[_i].flags, NULL, 0),
@@ -306,6 +322,8 @@ static Suite *sync_suite(void)
 	tcase_add_loop_test(tc, foreign_dmabuf_is_synced_whole, 0,
 			    UNIT_SYNC_FLAGS);
 	tcase_add_test(tc, signals_do_not_disturb);
+	tcase_add_loop_test(tc, kernel_syncs_what_it_allocated, 0,
+			    UNIT_SYNC_FLAGS);
 	tcase_add_loop_test(tc, memfd_needs_no_call, 0, UNIT_SYNC_FLAGS);
 	tcase_add_loop_test(tc, error_of_the_kernel_is_passed_on, 0,
 			    COUNT(kernel_errors));

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -267,6 +268,73 @@ START_TEST(of_many_threads_that_end_an_access_one_does)
 }
 END_TEST
 
+static struct portalmem_pool *pool;
+
+/* Who has a buffer has it alone: its users' writes come after each other. */
+static void *use_pool(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct portalmem_pool_info info = PORTALMEM_POOL_INFO_INIT;
+		struct portalmem_buffer *taken;
+		void *map;
+
+		if (portalmem_pool_acquire(pool, -1, &taken)) {
+			expect(false);
+			continue;
+		}
+		expect(!portalmem_buffer_map(taken, 0, 0, PORTALMEM_MAP_RDWR,
+					     &map));
+		memset(map, i, PAGE);
+		expect(!portalmem_pool_get_info(pool, &info));
+		expect(info.acquired >= 1);
+		portalmem_buffer_unref(taken);
+	}
+	return NULL;
+}
+
+START_TEST(buffers_of_a_pool_go_from_thread_to_thread)
+{
+	struct portalmem_pool_options options = PORTALMEM_POOL_OPTIONS_INIT;
+
+	device = unit_open_device();
+	options.maximum = 3;
+	ck_assert_int_eq(portalmem_pool_create(device, PAGE, &options, &pool),
+			 0);
+	portalmem_device_unref(device);
+	run_threads(use_pool);
+	portalmem_pool_unref(pool);
+}
+END_TEST
+
+static void *open_and_check(void *unused)
+{
+	struct portalmem_constraints wanted = PORTALMEM_CONSTRAINTS_INIT;
+	unsigned int unmet;
+
+	(void)unused;
+	wanted.needs = PORTALMEM_NEED_PINNABLE;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct portalmem_device *own;
+
+		expect(!portalmem_device_open_for(&wanted, &own, &unmet));
+		expect(!portalmem_device_check(own, &wanted, &unmet));
+		portalmem_device_unref(own);
+		expect(!portalmem_device_check(device, &wanted, &unmet));
+	}
+	return NULL;
+}
+
+START_TEST(many_open_devices_and_check_one)
+{
+	/* Of the others it takes a mock, which knows one thread. */
+	setenv("PORTALMEM_BACKEND", "memfd", 1);
+	device = unit_open_memfd();
+	run_threads(open_and_check);
+	portalmem_device_unref(device);
+}
+END_TEST
+
 /* Half of the threads send, half receive, through one socket. */
 static void *send_or_receive(void *unused)
 {
@@ -312,6 +380,8 @@ static Suite *threads_suite(void)
 	tcase_add_test(tc, one_buffer_is_described_and_synced_by_many);
 	tcase_add_test(tc, accesses_that_write_exclude_each_other);
 	tcase_add_test(tc, of_many_threads_that_end_an_access_one_does);
+	tcase_add_test(tc, buffers_of_a_pool_go_from_thread_to_thread);
+	tcase_add_test(tc, many_open_devices_and_check_one);
 	tcase_add_test(tc, many_send_and_receive_through_one_socket);
 	return suite;
 }

@@ -555,7 +555,7 @@ static Suite *constraints_suite(void)
 	tcase_add_test(tc, heap_of_an_unknown_name_is_shareable_and_no_more);
 	tcase_add_test(tc, bad_constraints_are_einval);
 	tcase_add_test(tc, null_arguments_are_einval);
-	tcase_add_test(tc, no_memory_is_enomem);
+	unit_add_shortage_test(tc, no_memory_is_enomem);
 	return suite;
 }
 

@@ -193,6 +193,9 @@ START_TEST(messages_of_parent_and_child_are_their_own)
 }
 END_TEST
 
+/* Of this program. */
+static const char *own_path;
+
 /* Run this program as "test-fork WHAT NUMBER" and give its exit status. */
 static int execute(const char *what, int number)
 {
@@ -202,7 +205,7 @@ static int execute(const char *what, int number)
 
 	if (!child) {
 		snprintf(text, sizeof(text), "%d", number);
-		execl("/proc/self/exe", "test-fork", what, text, NULL);
+		execl(own_path, own_path, what, text, NULL);
 		_exit(127);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -301,5 +304,6 @@ int main(int argc, char *argv[])
 		return count_open();
 	if (argc == 3 && !strcmp(argv[1], "import"))
 		return import_number(atoi(argv[2]));
+	own_path = argv[0];
 	return pmtest_main(suites, 1);
 }

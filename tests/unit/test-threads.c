@@ -268,6 +268,48 @@ START_TEST(of_many_threads_that_end_an_access_one_does)
 }
 END_TEST
 
+static void *end_copy(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct portalmem_access copy;
+		int ret;
+
+		if (pthread_barrier_wait(&barrier) ==
+		    PTHREAD_BARRIER_SERIAL_THREAD) {
+			shared_access =
+				(struct portalmem_access)PORTALMEM_ACCESS_INIT;
+			expect(!portalmem_access_begin(
+				buffer, PORTALMEM_SYNC_WRITE, NULL, 0,
+				&shared_access));
+		}
+		pthread_barrier_wait(&barrier);
+		copy = shared_access;
+		ret = portalmem_access_end(&copy);
+		expect(!ret || ret == -EINVAL);
+		if (!ret)
+			atomic_fetch_add(&ended, 1);
+	}
+	return NULL;
+}
+
+START_TEST(of_many_copies_of_an_access_one_ends_it)
+{
+	buffer = unit_alloc(PAGE);
+	ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, THREADS), 0);
+	run_threads(end_copy);
+	ck_assert_uint_eq(atomic_load(&ended), ROUNDS / 10);
+	/* None of them is open any more. */
+	shared_access = (struct portalmem_access)PORTALMEM_ACCESS_INIT;
+	ck_assert_int_eq(portalmem_access_begin(buffer, PORTALMEM_SYNC_WRITE,
+						NULL, 0, &shared_access),
+			 0);
+	ck_assert_int_eq(portalmem_access_end(&shared_access), 0);
+	portalmem_buffer_unref(buffer);
+	pthread_barrier_destroy(&barrier);
+}
+END_TEST
+
 static struct portalmem_pool *pool;
 
 /* Who has a buffer has it alone: its users' writes come after each other. */
@@ -380,6 +422,7 @@ static Suite *threads_suite(void)
 	tcase_add_test(tc, one_buffer_is_described_and_synced_by_many);
 	tcase_add_test(tc, accesses_that_write_exclude_each_other);
 	tcase_add_test(tc, of_many_threads_that_end_an_access_one_does);
+	tcase_add_test(tc, of_many_copies_of_an_access_one_ends_it);
 	tcase_add_test(tc, buffers_of_a_pool_go_from_thread_to_thread);
 	tcase_add_test(tc, many_open_devices_and_check_one);
 	tcase_add_test(tc, many_send_and_receive_through_one_socket);

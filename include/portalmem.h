@@ -742,13 +742,242 @@ int portalmem_buffer_send(struct portalmem_buffer *buffer, int socket);
  * @return 0; -EPIPE when the peer closed before a message; -EBADMSG for a
  *         truncated or malformed message, a missing or surplus file
  *         descriptor, or a size that is not the buffer's; -EPROTO for another
- *         version of the message; -EMFILE; -ENOMEM; -EOPNOTSUPP when it is not
- *         a Unix socket; -EAGAIN, -EINTR and the like from recvmsg(2). No
- *         file descriptor is left open after a failure.
- * Since 0.1.
+ *         version of the message; -EMSGSIZE when the message has more than
+ *         one buffer, or a fence: portalmem_receive() takes such; -EMFILE;
+ *         -ENOMEM; -EOPNOTSUPP when it is not a Unix socket; -EAGAIN, -EINTR
+ * and the like from recvmsg(2). No file descriptor is left open after a
+ * failure. Since 0.1.
  */
 int portalmem_buffer_receive(struct portalmem_device *device, int socket,
 			     struct portalmem_buffer **bufferp);
+
+/** Most buffers in one message. Since 0.1. */
+#define PORTALMEM_PARCELS_MAX 32
+
+/** A buffer as it travels in a message. Since 0.1. */
+struct portalmem_parcel {
+	struct portalmem_buffer *buffer;
+	/** sync_file descriptor that signals when the buffer may be used, or -1
+	 */
+	int fence;
+};
+
+/**
+ * Send buffers in one message, which the peer gets as a whole or not at all, as
+ * portalmem_buffer_send() does with one.
+ *
+ * @param socket a connected Unix socket
+ * @param parcels the buffers, each with a fence or -1; all stay the caller's
+ * @param count how many, 1 to PORTALMEM_PARCELS_MAX
+ * @return 0; -EINVAL for NULL, a bad count, or a fence that is not a sync_file;
+ *         -EBADF when the socket or a fence is not open; -EOPNOTSUPP when it
+ *         is not a Unix socket; -ENOTSOCK, -EPIPE, -EAGAIN, -EINTR,
+ *         -ECONNREFUSED, -ECONNRESET, -EMSGSIZE, -ETOOMANYREFS and the like
+ *         from sendmsg(2); SIGPIPE is never raised.
+ * Since 0.1.
+ */
+int portalmem_send(int socket, const struct portalmem_parcel *parcels,
+		   size_t count);
+
+/** Who sends, on the kernel's word. Since 0.1. */
+struct portalmem_peer {
+	int32_t pid; /**< 0: a process that has no number here */
+	uint32_t uid;
+	uint32_t gid;
+};
+
+/**
+ * How to receive. Start from PORTALMEM_RECEIVE_OPTIONS_INIT. Since 0.1.
+ */
+struct portalmem_receive_options {
+	size_t struct_size; /**< set by the initializer */
+	/**
+	 * called with the sender and check_data, in the calling thread, before
+	 * anything that was sent is looked at; anything but 0 refuses it. NULL:
+	 * everybody may send
+	 */
+	int (*check)(const struct portalmem_peer *peer, void *check_data);
+	void *check_data;
+	/** not 0: wait for the fences that come and close them */
+	int wait;
+	/** with wait: milliseconds for all fences together; -1: for ever */
+	int timeout_ms;
+};
+
+#define PORTALMEM_RECEIVE_OPTIONS_INIT                                       \
+	{                                                                    \
+		sizeof(struct portalmem_receive_options), NULL, NULL, 0, -1, \
+	}
+
+/**
+ * Receive the buffers of one message that a peer sent with portalmem_send() or
+ * portalmem_buffer_send(). Sizes and kinds are checked against the file
+ * descriptors themselves, not believed.
+ *
+ * Who sends is, on stream and seqpacket sockets, who connected or listened (see
+ * SO_PEERCRED in unix(7)), and with a check that refuses it nothing is read. On
+ * datagram sockets it is the sender of each message, and a check needs
+ * SO_PASSCRED set on the socket before the peer sends; a message that was sent
+ * before has no known sender and is refused.
+ *
+ * @param device as of portalmem_buffer_receive()
+ * @param socket a Unix socket; after a failure on a stream, other than
+ *        -EMSGSIZE, -ETIMEDOUT, -EAGAIN and -EINTR, close it
+ * @param options how, or NULL for everybody's, and fences are given
+ * @param parcels where they go: each buffer is released with
+ *        portalmem_buffer_unref(), each fence that is not -1 with close(2)
+ * @param room how many fit there; PORTALMEM_PARCELS_MAX is enough for any
+ *        message
+ * @return how many came, at least 1; -EINVAL for NULL, no room, or options that
+ *         were not initialized; -EACCES when the check refused the sender, or
+ *         it is not known; -EMSGSIZE when there is no room for so many, and
+ *         the message is lost; -ETIMEDOUT when a fence did not signal in time,
+ *         and the message is lost; -ENOTCONN when there is nobody to check;
+ *         -EOPNOTSUPP when it is not a Unix socket, or with a check on a
+ *         datagram socket without SO_PASSCRED; -EPIPE, -EBADMSG, -EPROTO,
+ *         -EMFILE, -ENOMEM, -EAGAIN, -EINTR and others as of
+ *         portalmem_buffer_receive(). No file descriptor is left open after a
+ *         failure.
+ * Since 0.1.
+ */
+int portalmem_receive(struct portalmem_device *device, int socket,
+		      const struct portalmem_receive_options *options,
+		      struct portalmem_parcel *parcels, size_t room);
+
+/**
+ * Import a buffer that another process has, without its doing.
+ *
+ * @param device as of portalmem_buffer_import()
+ * @param pidfd the process, from pidfd_open(2) or SO_PEERPIDFD; a pid alone
+ *        could be another process by now
+ * @param fd a file descriptor of that process, which keeps it
+ * @param bufferp the buffer, released with portalmem_buffer_unref()
+ * @return 0; -EPERM without the right to trace the process (ptrace(2),
+ *         PTRACE_MODE_ATTACH_REALCREDS); -ESRCH when it has ended; -EBADF when
+ *         pidfd is no pidfd or the process has no such descriptor; -EINVAL for
+ *         NULL, or when it is neither a dma-buf nor a memfd that can no longer
+ *         shrink; -EOPNOTSUPP when the kernel is older than 5.6; -EMFILE;
+ *         -ENOMEM.
+ * Since 0.1.
+ */
+int portalmem_buffer_import_from(struct portalmem_device *device, int pidfd,
+				 int fd, struct portalmem_buffer **bufferp);
+
+/**
+ * Room for an entry of portalmem_buffer_export_env(), besides the name of its
+ * variable. Since 0.1.
+ */
+#define PORTALMEM_ENV_MAX 160
+
+/**
+ * Have a program that is started next inherit a buffer: make a file descriptor
+ * that execve(2) keeps, and the environment variable that tells of it. The
+ * process's own environment is left as it is.
+ *
+ * Programs that other threads start while the descriptor is open inherit it,
+ * too.
+ *
+ * @param variable its name, such as "PORTALMEM_BUFFER"
+ * @param entry becomes "VARIABLE=...", for the envp of execve(2) or for
+ *        putenv(3)
+ * @param size of entry, strlen(variable) + PORTALMEM_ENV_MAX or more
+ * @return the file descriptor, which the caller closes when the program is
+ *         started; -EINVAL for NULL or a bad name; -ERANGE when size is too
+ *         small; -EMFILE; errors of the kernel.
+ * Since 0.1.
+ */
+int portalmem_buffer_export_env(struct portalmem_buffer *buffer,
+				const char *variable, char *entry, size_t size);
+
+/**
+ * Take over the buffer that a variable of the environment tells of. The
+ * inherited file descriptor is closed; what the buffer has is close-on-exec.
+ *
+ * The variable is not believed: the descriptor must be one that was inherited,
+ * and the inode and the size of the buffer those that were handed on. So a
+ * variable that has reached another process fails, and so does the second call
+ * for the same one. Programs with privileges of their own do not see it, see
+ * secure_getenv(3).
+ *
+ * Not to be called for the same variable by two threads at a time.
+ *
+ * @param device as of portalmem_buffer_import()
+ * @param variable its name
+ * @param bufferp the buffer, released with portalmem_buffer_unref()
+ * @return 0; -EINVAL for NULL or a bad name; -ENOENT when it is not set;
+ *         -EBADMSG when it is not what portalmem_buffer_export_env() writes;
+ *         -ESTALE when there is no such descriptor, or it is not the buffer
+ *         that was handed on; -EMFILE; -ENOMEM. After a failure the descriptor
+ *         is as it was.
+ * Since 0.1.
+ */
+int portalmem_buffer_import_env(struct portalmem_device *device,
+				const char *variable,
+				struct portalmem_buffer **bufferp);
+
+/**
+ * Wait until devices are done with a buffer: until the fences that their
+ * drivers attached to it have signalled. That is one system call when they
+ * have. Signals neither end nor lengthen it.
+ *
+ * In an event loop, poll(2) the buffer's file descriptor instead: POLLIN for
+ * PORTALMEM_SYNC_READ, POLLOUT for PORTALMEM_SYNC_WRITE.
+ *
+ * @param flags PORTALMEM_SYNC_READ waits for devices that write,
+ *        PORTALMEM_SYNC_WRITE, with or without it, for those that read, too
+ * @param timeout_ms milliseconds; 0: do not wait, just ask; -1: for ever
+ * @return 0; -ETIMEDOUT when they are not done in that time; -EINVAL for NULL,
+ *         bad flags or a bad time; -EOPNOTSUPP for a memfd.
+ * Since 0.1.
+ */
+int portalmem_buffer_wait(struct portalmem_buffer *buffer, unsigned int flags,
+			  int timeout_ms);
+
+/**
+ * Get what devices still have to do with a buffer, at this moment, as a
+ * sync_file: for another API, another process, or portalmem_fence_wait().
+ *
+ * @param flags as of portalmem_buffer_wait()
+ * @param fencep a file descriptor that the caller closes, close-on-exec; it is
+ *        signalled already when there is nothing to do
+ * @return 0; -EINVAL for NULL or bad flags; -EOPNOTSUPP for a memfd, and when
+ *         the kernel is older than 6.0; -ENOMEM; -EMFILE.
+ * Since 0.1.
+ */
+int portalmem_buffer_export_fence(struct portalmem_buffer *buffer,
+				  unsigned int flags, int *fencep);
+
+/**
+ * Have all who use a buffer wait for a sync_file: portalmem_buffer_wait(), the
+ * beginning of CPU access, and drivers that honour the fences of a dma-buf.
+ *
+ * @param flags what the work does that signals the fence:
+ *        PORTALMEM_SYNC_READ, and only who writes waits for it, or
+ *        PORTALMEM_SYNC_WRITE, with or without it, and all do
+ * @param fence a sync_file's descriptor, which stays the caller's
+ * @return 0; -EINVAL for NULL, bad flags, or when it is not a sync_file; -EBADF
+ *         when it is not open; -EOPNOTSUPP for a memfd, and when the kernel
+ *         is older than 6.0; -ENOMEM.
+ * Since 0.1.
+ */
+int portalmem_buffer_import_fence(struct portalmem_buffer *buffer,
+				  unsigned int flags, int fence);
+
+/**
+ * Wait for a sync_file, or whatever file becomes readable when work is done.
+ * That is one system call when it has signalled; whether the work went well,
+ * SYNC_IOC_FILE_INFO tells. Signals neither end nor lengthen it.
+ *
+ * In an event loop, poll(2) it for POLLIN instead.
+ *
+ * @param fence stays the caller's
+ * @param timeout_ms as of portalmem_buffer_wait()
+ * @return 0; -ETIMEDOUT when it did not signal in that time; -EBADF when it is
+ *         not open; -EINVAL for a bad time, or when poll(2) reports nothing
+ *         but an error.
+ * Since 0.1.
+ */
+int portalmem_fence_wait(int fence, int timeout_ms);
 
 /**
  * Map a buffer for a device that a program drives itself. It takes

@@ -293,6 +293,34 @@ static inline bool pm_buffer_is_known(const struct portalmem_buffer *buffer)
 	return buffer->kind == PM_KIND_PORTALMEM;
 }
 
+/* share.c */
+
+/*
+ * Take another process's word for what nobody else can tell of a buffer.
+ * EFFECTIVE and CACHING are checked already.
+ */
+void pm_buffer_believe(struct portalmem_buffer *buffer,
+		       enum portalmem_caching caching,
+		       enum portalmem_caching effective, const char *name);
+
+/* fence.c */
+
+/* Is it a sync_file? -EINVAL otherwise. */
+int pm_check_fence(int fd);
+
+/* A moment that many milliseconds from now; -1, which never comes, for -1. */
+int64_t pm_deadline_after(int timeout_ms);
+
+/* Milliseconds up to then, rounded up, 0 when it is over. */
+int pm_deadline_left(int64_t deadline);
+
+/*
+ * Wait until poll(2) reports one of EVENTS, however many signals come; with one
+ * system call when that is so already. -ETIMEDOUT; -EINVAL when all that it
+ * reports is an error.
+ */
+int pm_wait(int fd, short events, int timeout_ms);
+
 /* explain.c */
 
 /*

@@ -35,6 +35,8 @@ write_user() {
 					PORTALMEM_HEAP_INFO_INIT;
 				struct portalmem_attach_options attach =
 					PORTALMEM_ATTACH_OPTIONS_INIT;
+				struct portalmem_receive_options receive =
+					PORTALMEM_RECEIVE_OPTIONS_INIT;
 				struct portalmem_attachment_info attachment =
 					PORTALMEM_ATTACHMENT_INFO_INIT;
 

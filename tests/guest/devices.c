@@ -71,14 +71,23 @@ struct vgem_fence_signal {
 #define VGEM_FENCE_SIGNAL \
 	DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_fence_signal)
 
-uint32_t devices_attach_fence(int vgem, uint32_t handle)
+static uint32_t attach_fence(int vgem, uint32_t handle, uint32_t flags)
 {
-	struct vgem_fence_attach attach = {.handle = handle,
-					   .flags = VGEM_FENCE_WRITE};
+	struct vgem_fence_attach attach = {.handle = handle, .flags = flags};
 
 	ck_assert_msg(!drmIoctl(vgem, VGEM_FENCE_ATTACH, &attach), "%s",
 		      strerror(errno));
 	return attach.out_fence;
+}
+
+uint32_t devices_attach_fence(int vgem, uint32_t handle)
+{
+	return attach_fence(vgem, handle, VGEM_FENCE_WRITE);
+}
+
+uint32_t devices_attach_read_fence(int vgem, uint32_t handle)
+{
+	return attach_fence(vgem, handle, 0);
 }
 
 void devices_signal_fence(int vgem, uint32_t fence)

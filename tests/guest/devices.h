@@ -15,6 +15,9 @@ uint32_t devices_create_vgem_buffer(int vgem, uint64_t *sizep);
 /* Attach a fence to a GEM buffer, as a driver does that starts to write it. */
 uint32_t devices_attach_fence(int vgem, uint32_t handle);
 
+/* The same of a device that only reads. */
+uint32_t devices_attach_read_fence(int vgem, uint32_t handle);
+
 /* Signal it: the driver is done. */
 void devices_signal_fence(int vgem, uint32_t fence);
 

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -52,6 +53,8 @@ static unsigned int memfd_flag_unknown;
 static unsigned int mmap_countdown;
 static int mmap_error;
 static int fallocate_error;
+static short ready_events = POLLIN | POLLOUT;
+static unsigned int polls;
 
 void mock_expect(const struct mock_call *calls, size_t count)
 {
@@ -134,6 +137,21 @@ int mock_new_dmabuf(uint64_t size)
 int mock_new_attachment(void)
 {
 	return new_fake(MOCK_ATTACHMENT, 0);
+}
+
+int mock_new_fence(void)
+{
+	return new_fake(MOCK_FENCE, 0);
+}
+
+void mock_set_ready(short events)
+{
+	ready_events = events;
+}
+
+unsigned int mock_count_polls(void)
+{
+	return polls;
 }
 
 int mock_new_node(void)
@@ -253,6 +271,11 @@ int fstatfs(int fd, struct statfs *fs)
 	if (is_fake(fd, MOCK_BUFFER)) {
 		memset(fs, 0, sizeof(*fs));
 		fs->f_type = DMA_BUF_MAGIC_NUMBER;
+		return 0;
+	}
+	if (is_fake(fd, MOCK_FENCE)) {
+		memset(fs, 0, sizeof(*fs));
+		fs->f_type = ANON_INODE_FS_MAGIC;
 		return 0;
 	}
 	if (!real_fstatfs)
@@ -384,9 +407,10 @@ static int reply(const struct mock_call *call, unsigned char *argument)
 	}
 	if (call->out)
 		memcpy(argument, call->out, call->in_size);
-	if (!call->new_buffer && !call->new_attachment)
+	if (!call->new_buffer && !call->new_attachment && !call->new_fence)
 		return 0;
 	fd = call->new_attachment ? mock_new_attachment()
+	     : call->new_fence	  ? mock_new_fence()
 				  : mock_new_dmabuf(call->new_buffer);
 	if (!call->new_fd_at)
 		return fd;
@@ -404,7 +428,7 @@ int ioctl(int fd, unsigned long request, ...)
 	argument = va_arg(args, void *);
 	va_end(args);
 	if (!is_fake(fd, MOCK_NODE) && !is_fake(fd, MOCK_BUFFER) &&
-	    !is_fake(fd, MOCK_ATTACHMENT))
+	    !is_fake(fd, MOCK_ATTACHMENT) && !is_fake(fd, MOCK_FENCE))
 		return (int)syscall(SYS_ioctl, fd, request, argument);
 	call = next_call("ioctl");
 	ck_assert_msg(!call->open, "ioctl 0x%lx instead of open of %s", request,
@@ -418,6 +442,14 @@ int ioctl(int fd, unsigned long request, ...)
 	return reply(call, argument);
 }
 
+/* Buffers and fences are as ready as mock_set_ready() said. */
+static int poll_ready(struct pollfd *fds, int timeout)
+{
+	polls++;
+	fds->revents = fds->events & ready_events;
+	return fds->revents ? 1 : real_poll(NULL, 0, timeout);
+}
+
 /* With a prototype of its own: the C library's says that nothing is read. */
 int mock_poll(struct pollfd *fds, nfds_t count, int timeout) __asm__("poll");
 
@@ -425,6 +457,9 @@ int mock_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	const struct mock_call *call;
 
+	if (count == 1 &&
+	    (is_fake(fds->fd, MOCK_BUFFER) || is_fake(fds->fd, MOCK_FENCE)))
+		return poll_ready(fds, timeout);
 	if (count != 1 || !is_fake(fds->fd, MOCK_NODE))
 		return real_poll(fds, count, timeout);
 	call = next_call("poll");

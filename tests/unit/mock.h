@@ -24,6 +24,7 @@ enum mock_target {
 	MOCK_BUFFER,	 /* a dma-buf */
 	MOCK_MEMFD,	 /* a memfd that can neither shrink nor grow */
 	MOCK_ATTACHMENT, /* of a buffer to a device */
+	MOCK_FENCE,	 /* a sync_file */
 };
 
 /* Where a field is, for the members below that are 0 for "there is none". */
@@ -60,6 +61,7 @@ struct mock_call {
 	const void *out_pointee; /* what its pointer leads to, then */
 	uint64_t new_buffer;	 /* size of a dma-buf that the call makes */
 	bool new_attachment;	 /* the call makes one */
+	bool new_fence;		 /* the call makes one */
 	size_t new_fd_at;	 /* where its fd goes; 0: it is the result */
 };
 
@@ -82,6 +84,18 @@ int mock_new_dmabuf(uint64_t size);
 
 /* An attachment that another process made. */
 int mock_new_attachment(void);
+
+/* A sync_file. */
+int mock_new_fence(void);
+
+/*
+ * What poll(2) reports of dma-bufs and sync_files, of what it is asked for: at
+ * first POLLIN and POLLOUT. Without any, it takes its time.
+ */
+void mock_set_ready(short events);
+
+/* How often it was called for these until now. */
+unsigned int mock_count_polls(void);
 
 /* Something that passes for an open node, for DRM devices and the like. */
 int mock_new_node(void);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/portalmem.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -458,6 +459,305 @@ START_TEST(error_of_the_node_stops_the_sender)
 }
 END_TEST
 
+#define BATCH 5
+
+START_TEST(batch_arrives_in_its_order)
+{
+	struct portalmem_parcel sent[BATCH], got[PORTALMEM_PARCELS_MAX];
+	int pair[2];
+
+	make_pair(socket_types[_i], pair);
+	for (int i = 0; i < BATCH; i++) {
+		const char name[] = {'a' + (char)i, '\0'};
+
+		sent[i].buffer = alloc_named(name);
+		sent[i].fence = -1;
+		write_text(sent[i].buffer, name);
+	}
+	ck_assert_int_eq(portalmem_send(pair[0], sent, BATCH), 0);
+	ck_assert_int_eq(portalmem_receive(NULL, pair[1], NULL, got,
+					   PORTALMEM_PARCELS_MAX),
+			 BATCH);
+	for (int i = 0; i < BATCH; i++) {
+		struct portalmem_info info = PORTALMEM_INFO_INIT;
+		const char name[] = {'a' + (char)i, '\0'};
+
+		assert_text(got[i].buffer, name);
+		ck_assert_int_eq(
+			portalmem_buffer_get_info(got[i].buffer, &info), 0);
+		ck_assert_str_eq(info.name, name);
+		ck_assert_int_eq(got[i].fence, -1);
+		portalmem_buffer_unref(sent[i].buffer);
+		portalmem_buffer_unref(got[i].buffer);
+	}
+	close_pair(pair);
+}
+END_TEST
+
+/* Also through the smallest socket buffer that can be set. */
+START_TEST(largest_batch_goes_through_whole)
+{
+	struct portalmem_parcel sent[PORTALMEM_PARCELS_MAX];
+	struct portalmem_parcel got[PORTALMEM_PARCELS_MAX];
+	struct portalmem_buffer *buffer = alloc_named("again");
+	const int least = 1;
+	int pair[2], messages = 0;
+
+	for (int i = 0; i < PORTALMEM_PARCELS_MAX; i++)
+		sent[i] = (struct portalmem_parcel){.buffer = buffer,
+						    .fence = -1};
+	make_pair(socket_types[_i] | SOCK_NONBLOCK, pair);
+	ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least,
+				    sizeof(least)),
+			 0);
+	while (!portalmem_send(pair[0], sent, PORTALMEM_PARCELS_MAX))
+		messages++;
+	ck_assert_int_gt(messages, 0);
+	while (messages--) {
+		ck_assert_int_eq(portalmem_receive(NULL, pair[1], NULL, got,
+						   PORTALMEM_PARCELS_MAX),
+				 PORTALMEM_PARCELS_MAX);
+		for (int i = 0; i < PORTALMEM_PARCELS_MAX; i++)
+			portalmem_buffer_unref(got[i].buffer);
+	}
+	unit_assert_fails(portalmem_receive(NULL, pair[1], NULL, got,
+					    PORTALMEM_PARCELS_MAX),
+			  EAGAIN);
+	portalmem_buffer_unref(buffer);
+	close_pair(pair);
+}
+END_TEST
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+/* The second of three has one. */
+static void send_fence(int socket, int fence)
+{
+	static const struct mock_call calls[] = {UNIT_FENCE_INFO(0)};
+	struct portalmem_buffer *buffer = alloc_named("fenced");
+	const struct portalmem_parcel sent[] = {
+		{buffer, -1}, {buffer, fence}, {buffer, -1}};
+
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_send(socket, sent, 3), 0);
+	portalmem_buffer_unref(buffer);
+}
+
+START_TEST(fence_is_given_to_the_receiver)
+{
+	static const struct mock_call calls[] = {UNIT_FENCE_INFO(0)};
+	struct portalmem_parcel got[3];
+	int fence = mock_new_fence();
+	int pair[2];
+
+	make_pair(socket_types[_i], pair);
+	send_fence(pair[0], fence);
+	/* Nobody waits for it here. */
+	mock_set_ready(0);
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_receive(NULL, pair[1], NULL, got, 3), 3);
+	ck_assert_int_eq(got[0].fence, -1);
+	ck_assert_int_eq(got[2].fence, -1);
+	ck_assert_uint_eq(inode_of(got[1].fence), inode_of(fence));
+	ck_assert_int_eq(fcntl(got[1].fence, F_GETFD), FD_CLOEXEC);
+	for (int i = 0; i < 3; i++)
+		portalmem_buffer_unref(got[i].buffer);
+	close(got[1].fence);
+	close(fence);
+	close_pair(pair);
+}
+END_TEST
+
+START_TEST(fence_is_waited_for_when_asked)
+{
+	static const struct mock_call calls[] = {UNIT_FENCE_INFO(0)};
+	struct portalmem_receive_options options =
+		PORTALMEM_RECEIVE_OPTIONS_INIT;
+	struct portalmem_parcel got[3];
+	int fence = mock_new_fence();
+	unsigned int before;
+	int pair[2];
+
+	options.wait = 1;
+	make_pair(socket_types[_i], pair);
+	before = pmtest_count_fds();
+	/* Without a signal it is a refusal, and nothing is left. */
+	send_fence(pair[0], fence);
+	options.timeout_ms = 50;
+	mock_set_ready(0);
+	MOCK_EXPECT(calls);
+	unit_assert_fails(portalmem_receive(NULL, pair[1], &options, got, 3),
+			  ETIMEDOUT);
+	pmtest_assert_no_leaked_fds(before);
+
+	send_fence(pair[0], fence);
+	options.timeout_ms = -1;
+	mock_set_ready(POLLIN);
+	MOCK_EXPECT(calls);
+	ck_assert_int_eq(portalmem_receive(NULL, pair[1], &options, got, 3), 3);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(got[i].fence, -1);
+		portalmem_buffer_unref(got[i].buffer);
+	}
+	pmtest_assert_no_leaked_fds(before);
+	close(fence);
+	close_pair(pair);
+}
+END_TEST
+
+static int accept_once(const struct portalmem_peer *peer, void *data)
+{
+	struct portalmem_peer *seen = data;
+
+	*seen = *peer;
+	return 0;
+}
+
+/* A child sends; a datagram is its own, a socket pair that of its maker. */
+START_TEST(check_is_given_the_sender)
+{
+	struct portalmem_receive_options options =
+		PORTALMEM_RECEIVE_OPTIONS_INIT;
+	struct portalmem_buffer *buffer = alloc_named("checked");
+	const bool packet = socket_types[_i] == SOCK_DGRAM;
+	struct portalmem_peer seen = {.pid = -1};
+	struct portalmem_parcel parcel;
+	const int on = 1;
+	int pair[2], status;
+	pid_t child;
+
+	options.check = accept_once;
+	options.check_data = &seen;
+	make_pair(socket_types[_i], pair);
+	if (packet)
+		ck_assert_int_eq(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED,
+					    &on, sizeof(on)),
+				 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(portalmem_buffer_send(buffer, pair[0]) != 0);
+	ck_assert_int_eq(portalmem_receive(NULL, pair[1], &options, &parcel, 1),
+			 1);
+	ck_assert_int_eq(seen.pid, packet ? child : getpid());
+	ck_assert_uint_eq(seen.uid, getuid());
+	ck_assert_uint_eq(seen.gid, getgid());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	portalmem_buffer_unref(parcel.buffer);
+	portalmem_buffer_unref(buffer);
+	close_pair(pair);
+}
+END_TEST
+
+START_TEST(bad_parcels_are_refused)
+{
+	struct portalmem_buffer *buffer = alloc_named("bad");
+	struct portalmem_parcel many[PORTALMEM_PARCELS_MAX + 1];
+	int pair[2];
+
+	for (int i = 0; i < COUNT(many); i++)
+		many[i] = (struct portalmem_parcel){.buffer = buffer,
+						    .fence = -1};
+	make_pair(SOCK_SEQPACKET | SOCK_NONBLOCK, pair);
+	unit_assert_fails(portalmem_send(pair[0], NULL, 1), EINVAL);
+	unit_assert_fails(portalmem_send(pair[0], many, 0), EINVAL);
+	unit_assert_fails(portalmem_send(pair[0], many, COUNT(many)), EINVAL);
+	unit_assert_fails(portalmem_send(pair[0], many, SIZE_MAX), EINVAL);
+	unit_assert_fails(portalmem_send(-1, many, 1), EBADF);
+	many[2].buffer = NULL;
+	unit_assert_fails(portalmem_send(pair[0], many, 3), EINVAL);
+	many[2].buffer = buffer;
+	/* No sync_file, not open, no number. */
+	many[2].fence = pair[0];
+	unit_assert_fails(portalmem_send(pair[0], many, 3), EINVAL);
+	many[2].fence = INT32_MAX;
+	unit_assert_fails(portalmem_send(pair[0], many, 3), EBADF);
+	many[2].fence = -2;
+	unit_assert_fails(portalmem_send(pair[0], many, 3), EBADF);
+	unit_assert_message_has("parcel 2");
+	/* Nothing went out. */
+	unit_assert_fails(portalmem_receive(NULL, pair[1], NULL, many, 1),
+			  EAGAIN);
+	portalmem_buffer_unref(buffer);
+	close_pair(pair);
+}
+END_TEST
+
+START_TEST(bad_arguments_of_receive_are_einval)
+{
+	struct portalmem_receive_options options =
+		PORTALMEM_RECEIVE_OPTIONS_INIT;
+	struct portalmem_parcel parcel;
+	int pair[2];
+
+	make_pair(SOCK_SEQPACKET | SOCK_NONBLOCK, pair);
+	unit_assert_fails(portalmem_receive(NULL, pair[1], NULL, NULL, 1),
+			  EINVAL);
+	unit_assert_fails(portalmem_receive(NULL, pair[1], NULL, &parcel, 0),
+			  EINVAL);
+	options.timeout_ms = -2;
+	unit_assert_fails(
+		portalmem_receive(NULL, pair[1], &options, &parcel, 1), EINVAL);
+	options.timeout_ms = 0;
+	options.struct_size--;
+	unit_assert_fails(
+		portalmem_receive(NULL, pair[1], &options, &parcel, 1), EINVAL);
+	close_pair(pair);
+}
+END_TEST
+
+/*
+ * What D-Bus and other protocols do: they pass a file descriptor of ours by
+ * themselves, with no message of the library.
+ */
+START_TEST(plain_descriptor_makes_a_buffer)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (char[]){"h"}, .iov_len = 1};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	struct portalmem_buffer *sent = alloc_named("plain"), *received;
+	struct portalmem_info info = PORTALMEM_INFO_INIT;
+	int fd = portalmem_buffer_get_fd(sent);
+	int pair[2];
+
+	make_pair(socket_types[_i], pair);
+	write_text(sent, "without a message");
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	ck_assert_int_eq(sendmsg(pair[0], &msg, 0), 1);
+	portalmem_buffer_unref(sent);
+
+	ck_assert_int_eq(recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	ck_assert_int_eq(portalmem_buffer_import(NULL, fd, &received), 0);
+	close(fd);
+	assert_text(received, "without a message");
+	ck_assert_uint_eq(portalmem_buffer_get_size(received), 3 * PAGE);
+	ck_assert_int_eq(portalmem_buffer_get_info(received, &info), 0);
+	ck_assert_str_eq(info.name, "plain");
+	portalmem_buffer_unref(received);
+	close_pair(pair);
+}
+END_TEST
+
 static Suite *share_suite(void)
 {
 	TCase *tc;
@@ -490,6 +790,14 @@ static Suite *share_suite(void)
 	tcase_add_loop_test(tc, signal_ends_the_wait_for_a_message, 0, types);
 	tcase_add_test(tc, null_arguments_are_einval);
 	tcase_add_test(tc, error_of_the_node_stops_the_sender);
+	tcase_add_loop_test(tc, batch_arrives_in_its_order, 0, types);
+	tcase_add_loop_test(tc, largest_batch_goes_through_whole, 0, types);
+	tcase_add_loop_test(tc, fence_is_given_to_the_receiver, 0, types);
+	tcase_add_loop_test(tc, fence_is_waited_for_when_asked, 0, types);
+	tcase_add_loop_test(tc, check_is_given_the_sender, 0, types);
+	tcase_add_test(tc, bad_parcels_are_refused);
+	tcase_add_test(tc, bad_arguments_of_receive_are_einval);
+	tcase_add_loop_test(tc, plain_descriptor_makes_a_buffer, 0, types);
 	return suite;
 }
 

@@ -51,6 +51,8 @@ const struct unit_sync_flags unit_sync_flags[UNIT_SYNC_FLAGS] = {
 	{PORTALMEM_SYNC_END | PORTALMEM_SYNC_RDWR, 7},
 };
 
+const struct sync_file_info unit_fence_info;
+
 enum portalmem_backend unit_backend(void)
 {
 	const char *name = getenv("UNIT_BACKEND");

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/sync_file.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -55,6 +56,15 @@ struct portalmem_buffer *unit_import_known(void);
 
 /* A buffer of a foreign dma-buf, without a device. */
 struct portalmem_buffer *unit_import_dmabuf(uint64_t size);
+
+/* What the kernel is asked of a file that may be a sync_file. */
+extern const struct sync_file_info unit_fence_info;
+#define UNIT_FENCE_INFO(errnum)                                             \
+	{                                                                   \
+		.request = SYNC_IOC_FILE_INFO, .on = MOCK_FENCE,            \
+		.in = &unit_fence_info, .in_size = sizeof(unit_fence_info), \
+		.error = (errnum),                                          \
+	}
 
 /* Leave room for COUNT more file descriptors, or with -1 undo that. */
 void unit_limit_fds(int count);

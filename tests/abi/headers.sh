@@ -43,6 +43,7 @@ write_user() {
 				return options.name == 0 && info.size == 0 &&
 					heap.size == 0 &&
 					attach.address_bits == 0 &&
+					receive.check == 0 &&
 					attachment.size == 0;
 			}
 		END

@@ -175,6 +175,12 @@ expected()
 		echo 0 '8294400 bytes, [wu]c' ;;
 	portalmem_buffer_attach,*)
 		echo 0 'descriptor [0-9]* holds it for 0000:*' ;;
+	portalmem_buffer_export_env,*)
+		echo 0 'the program inherits 65536 bytes' ;;
+	portalmem_buffer_export_fence,memfd)
+		echo 0 'without fences' ;;
+	portalmem_buffer_export_fence,*)
+		echo 0 'there is nothing to do' ;;
 	portalmem_buffer_get_caching,*)
 		echo 0 'cached: compose in place' ;;
 	portalmem_buffer_get_exporter,*)
@@ -195,6 +201,14 @@ expected()
 		echo 0 'asked for 5000 bytes, got 8192' ;;
 	portalmem_buffer_import,*)
 		echo 0 'seen through both' ;;
+	portalmem_buffer_import_env,*)
+		echo 0 'inherited 65536 bytes' ;;
+	portalmem_buffer_import_fence,memfd)
+		echo 0 'without fences' ;;
+	portalmem_buffer_import_fence,*)
+		echo 0 'the copy follows the original' ;;
+	portalmem_buffer_import_from,*)
+		echo 0 'seen in the other process' ;;
 	portalmem_buffer_import_user,memfd)
 		echo 1 'cannot import memory: the memfd backend *' ;;
 	portalmem_buffer_import_user,*)
@@ -217,6 +231,10 @@ expected()
 		echo 0 'the same address: yes?a third time: *' ;;
 	portalmem_buffer_unref,*)
 		echo 0 'the memory lives: 4096 bytes' ;;
+	portalmem_buffer_wait,memfd)
+		echo 0 'no device uses a memfd' ;;
+	portalmem_buffer_wait,*)
+		echo 0 'the devices are done' ;;
 	portalmem_caching_name,*)
 		echo 0 '0 default?1 cached?2 wc?3 uc?4 unknown' ;;
 	portalmem_device_check,memfd)
@@ -261,6 +279,8 @@ expected()
 		echo 0 'GEM handle [1-9]*' ;;
 	portalmem_error_message,*)
 		echo 1 '*/no-such-node*?errno 2: No such file or directory' ;;
+	portalmem_fence_wait,*)
+		echo 0 'not yet?done' ;;
 	portalmem_pool_acquire,*)
 		echo 0 'cannot acquire a buffer: all 1 of the pool *?still here' ;;
 	portalmem_pool_create,*)
@@ -275,6 +295,10 @@ expected()
 		echo 0 '4096 bytes are left' ;;
 	portalmem_exporter_name,*)
 		echo 0 '0 unknown?1 portalmem?2 dma-heap?3 udmabuf?4 memfd?5 drm?6 v4l2?7 other' ;;
+	portalmem_receive,*)
+		echo 0 '65536 bytes of the same user' ;;
+	portalmem_send,*)
+		echo 0 '3 buffers in one message' ;;
 	portalmem_v4l2_get_plane_sizes,*)
 		echo 0 'a frame takes [1-9]* bytes' ;;
 	portalmem_v4l2_queue_close,*)

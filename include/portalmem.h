@@ -845,7 +845,8 @@ int portalmem_receive(struct portalmem_device *device, int socket,
 		      struct portalmem_parcel *parcels, size_t room);
 
 /**
- * Import a buffer that another process has, without its doing.
+ * Import a buffer that another process has, without its doing. It does not
+ * learn of it: a pool that it has may hand the buffer out again.
  *
  * @param device as of portalmem_buffer_import()
  * @param pidfd the process, from pidfd_open(2) or SO_PEERPIDFD; a pid alone

@@ -38,8 +38,8 @@ check "the backends of this kernel give what they say" status_is 0
 for backend in $backends; do
 	UNIT_BACKEND=$backend
 	export UNIT_BACKEND
-	for topic in access alloc error exporter fork import info map share \
-		share-hostile sync threads; do
+	for topic in access alloc error exporter fork handover import info map \
+		share share-hostile sync threads; do
 		run program "unit/test-$topic"
 		check "the unit tests of $topic hold on $backend" status_is 0
 	done

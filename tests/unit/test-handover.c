@@ -28,7 +28,7 @@
 static struct portalmem_buffer *alloc_named(const char *name, uint64_t size)
 {
 	struct portalmem_alloc_options options = PORTALMEM_ALLOC_OPTIONS_INIT;
-	struct portalmem_device *device = unit_open_memfd();
+	struct portalmem_device *device = unit_open_device();
 	struct portalmem_buffer *buffer;
 
 	options.name = name;
@@ -227,10 +227,12 @@ static int hand_on(struct portalmem_buffer *buffer)
 START_TEST(inherited_buffer_is_taken_over)
 {
 	struct portalmem_buffer *sent = alloc_named("a:b = c", 2 * PAGE);
+	struct portalmem_info sent_info = PORTALMEM_INFO_INIT;
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
 	struct portalmem_buffer *got;
 	int fd;
 
+	ck_assert_int_eq(portalmem_buffer_get_info(sent, &sent_info), 0);
 	write_text(sent, "inherited");
 	fd = hand_on(sent);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
@@ -241,7 +243,7 @@ START_TEST(inherited_buffer_is_taken_over)
 	ck_assert_uint_eq(portalmem_buffer_get_size(got), 2 * PAGE);
 	ck_assert_int_eq(portalmem_buffer_get_info(got, &info), 0);
 	ck_assert_str_eq(info.name, "a:b = c");
-	ck_assert_int_eq(info.caching, PORTALMEM_CACHING_DEFAULT);
+	ck_assert_int_eq(info.caching, sent_info.caching);
 	ck_assert_int_eq(info.effective, PORTALMEM_CACHING_CACHED);
 	ck_assert_int_eq(fcntl(portalmem_buffer_get_fd(got), F_GETFD),
 			 FD_CLOEXEC);
@@ -426,10 +428,10 @@ END_TEST
 /* exec(2) keeps the descriptor and the variable, and no other of ours. */
 START_TEST(program_that_is_started_inherits)
 {
-	struct portalmem_buffer *buffer = alloc_named("for sh", PAGE);
+	struct portalmem_buffer *buffer = unit_alloc_memfd(PAGE);
 	char entry[ENTRY_SIZE];
 	char shell[] = "sh", option[] = "-c";
-	/* Its number is the second field. */
+	/* A memfd can be read. Its number is the second field. */
 	char script[] = "IFS=:; set -- $" VARIABLE "; read -r text <&$2; "
 			"test \"$text\" = 'read by sh'";
 	char *const argv[] = {shell, option, script, NULL};

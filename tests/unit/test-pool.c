@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/portalmem.h>
 #include <pthread.h>
@@ -230,6 +231,32 @@ START_TEST(release_wakes_who_waits)
 	ck_assert_ptr_eq(next, buffer);
 	pthread_join(thread, NULL);
 	portalmem_buffer_unref(next);
+	portalmem_pool_unref(pool);
+}
+END_TEST
+
+/* Whatever way its file takes: the pool must not rely on having it alone. */
+START_TEST(buffer_that_goes_to_another_process_is_not_used_again)
+{
+	char entry[sizeof("BUFFER") + PORTALMEM_ENV_MAX];
+	struct portalmem_pool *pool = memfd_pool(0, 1);
+	struct portalmem_parcel parcel = {acquire(pool), -1};
+	int sockets[2], fd;
+
+	if (_i == 0) {
+		ck_assert_int_eq(
+			socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
+		ck_assert_int_eq(portalmem_send(sockets[0], &parcel, 1), 0);
+		close(sockets[0]);
+		close(sockets[1]);
+	} else {
+		fd = portalmem_buffer_export_env(parcel.buffer, "BUFFER", entry,
+						 sizeof(entry));
+		ck_assert_int_ge(fd, 0);
+		close(fd);
+	}
+	portalmem_buffer_unref(parcel.buffer);
+	ck_assert_uint_eq(describe(pool).dropped, 1);
 	portalmem_pool_unref(pool);
 }
 END_TEST
@@ -608,6 +635,40 @@ static struct portalmem_pool *pool_with_a_shared_buffer(void)
 	return pool;
 }
 
+/* What the fence is of is not done with the buffer when its user is. */
+START_TEST(buffer_with_a_fence_is_asked_about)
+{
+	static const struct dma_buf_import_sync_file in = {
+		.flags = DMA_BUF_SYNC_WRITE};
+	static const struct mock_call alloc[] = {ALLOC};
+	static const struct mock_call import[] = {
+		UNIT_FENCE_INFO(0),
+		{.request = DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+		 .on = MOCK_BUFFER,
+		 .in = &in,
+		 .in_size = sizeof(in),
+		 .in_fd_at = MOCK_AT(struct dma_buf_import_sync_file, fd),
+		 .in_fd_is = MOCK_FENCE},
+	};
+	struct portalmem_device *device = unit_open_portalmem();
+	struct portalmem_pool *pool = make_pool(device, 0, 2);
+	struct portalmem_buffer *buffer;
+	int fence = mock_new_fence();
+
+	portalmem_device_unref(device);
+	MOCK_EXPECT(alloc);
+	buffer = acquire(pool);
+	MOCK_EXPECT(import);
+	ck_assert_int_eq(portalmem_buffer_import_fence(
+				 buffer, PORTALMEM_SYNC_WRITE, fence),
+			 0);
+	portalmem_buffer_unref(buffer);
+	ck_assert_uint_eq(describe(pool).shared, 1);
+	close(fence);
+	portalmem_pool_unref(pool);
+}
+END_TEST
+
 START_TEST(held_buffer_is_passed_over_and_asked_about_again)
 {
 	struct portalmem_pool *pool = pool_with_a_shared_buffer();
@@ -884,6 +945,10 @@ static Suite *suite(void)
 			    held_buffer_is_passed_over_and_asked_about_again, 0,
 			    COUNT(holders));
 	tcase_add_test(tc, shared_buffer_costs_one_question_each_time);
+	tcase_add_loop_test(
+		tc, buffer_that_goes_to_another_process_is_not_used_again, 0,
+		2);
+	tcase_add_test(tc, buffer_with_a_fence_is_asked_about);
 	tcase_add_test(tc, buffer_that_waits_longest_is_asked_about_first);
 	tcase_add_loop_test(tc, who_waits_asks_again_by_itself, 0, 2);
 	tcase_add_test(tc,

@@ -3,8 +3,11 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,9 @@
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
 #endif
 
 #define VARIABLE "PORTALMEM_TEST_BUFFER"
@@ -143,6 +149,37 @@ static void assert_not_taken(int pidfd, int fd, int error)
 	ck_assert_ptr_eq(buffer, untouched);
 	pmtest_assert_no_leaked_fds(before);
 }
+
+/* What old kernels and some sandboxes say. */
+static void lose_system_call(unsigned int number)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = COUNT(filter),
+					   .filter = filter};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
+}
+
+START_TEST(kernel_that_cannot_take_is_eopnotsupp)
+{
+	struct portalmem_buffer *buffer = alloc_named("own", PAGE);
+	int pidfd = open_pidfd(getpid());
+
+	lose_system_call(SYS_pidfd_getfd);
+	assert_not_taken(pidfd, portalmem_buffer_get_fd(buffer), EOPNOTSUPP);
+	unit_assert_message_has("Linux 5.6");
+	close(pidfd);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
 
 START_TEST(what_cannot_be_taken_is_refused)
 {
@@ -500,6 +537,7 @@ static Suite *handover_suite(void)
 	Suite *suite = unit_suite("handover", &tc);
 
 	tcase_add_test(tc, buffer_is_taken_from_another_process);
+	tcase_add_test(tc, kernel_that_cannot_take_is_eopnotsupp);
 	tcase_add_test(tc, what_cannot_be_taken_is_refused);
 	tcase_add_test(tc, process_that_may_not_be_traced_is_eperm);
 	unit_add_shortage_test(tc, no_room_for_a_taken_buffer_leaks_nothing);

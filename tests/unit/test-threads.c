@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@
 static struct portalmem_device *device;
 static struct portalmem_buffer *buffer;
 static int pair[2];
+static int signalled; /* a fence */
 static atomic_uint failures;
 static atomic_uint next_number;
 
@@ -410,6 +412,51 @@ START_TEST(many_send_and_receive_through_one_socket)
 }
 END_TEST
 
+/* The same with three buffers in each message, and a fence that all wait for. */
+static void *send_or_receive_batches(void *unused)
+{
+	bool sends = atomic_fetch_add(&next_number, 1) % 2;
+	struct portalmem_parcel parcels[] = {
+		{buffer, -1}, {buffer, -1}, {buffer, -1}};
+
+	(void)unused;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct portalmem_parcel got[3];
+
+		expect(!portalmem_fence_wait(signalled, -1));
+		if (sends) {
+			expect(!portalmem_send(pair[0], parcels, 3));
+			continue;
+		}
+		if (portalmem_receive(NULL, pair[1], NULL, got, 3) != 3) {
+			expect(false);
+			continue;
+		}
+		for (int j = 0; j < 3; j++)
+			portalmem_buffer_unref(got[j].buffer);
+	}
+	return NULL;
+}
+
+START_TEST(many_send_and_receive_batches_through_one_socket)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	signalled = fds[0];
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	buffer = unit_alloc(PAGE);
+	run_threads(send_or_receive_batches);
+	portalmem_buffer_unref(buffer);
+	close(pair[0]);
+	close(pair[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 static Suite *threads_suite(void)
 {
 	TCase *tc;
@@ -426,6 +473,7 @@ static Suite *threads_suite(void)
 	tcase_add_test(tc, buffers_of_a_pool_go_from_thread_to_thread);
 	tcase_add_test(tc, many_open_devices_and_check_one);
 	tcase_add_test(tc, many_send_and_receive_through_one_socket);
+	tcase_add_test(tc, many_send_and_receive_batches_through_one_socket);
 	return suite;
 }
 

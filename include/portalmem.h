@@ -745,8 +745,9 @@ int portalmem_buffer_send(struct portalmem_buffer *buffer, int socket);
  *         version of the message; -EMSGSIZE when the message has more than
  *         one buffer, or a fence: portalmem_receive() takes such; -EMFILE;
  *         -ENOMEM; -EOPNOTSUPP when it is not a Unix socket; -EAGAIN, -EINTR
- * and the like from recvmsg(2). No file descriptor is left open after a
- * failure. Since 0.1.
+ *         and the like from recvmsg(2). No file descriptor is left open after
+ *         a failure.
+ * Since 0.1.
  */
 int portalmem_buffer_receive(struct portalmem_device *device, int socket,
 			     struct portalmem_buffer **bufferp);

@@ -1222,6 +1222,108 @@ int portalmem_pool_trim(struct portalmem_pool *pool, unsigned int keep);
 int portalmem_pool_get_info(struct portalmem_pool *pool,
 			    struct portalmem_pool_info *info);
 
+/**
+ * Copy bytes out of a buffer, between the beginning and the end of CPU access:
+ * what a device has written is seen. From memory that is not cached it goes as
+ * fast as the CPU can, by non-temporal loads where it has them.
+ *
+ * @param offset where in the buffer
+ * @param to where the bytes go
+ * @param length how many
+ * @return 0; -EINVAL for NULL or a part that is not within the buffer; what
+ *         portalmem_buffer_map() and portalmem_buffer_sync() fail with.
+ * Since 0.1.
+ */
+int portalmem_buffer_read(struct portalmem_buffer *buffer, uint64_t offset,
+			  void *to, size_t length);
+
+/**
+ * Copy bytes into a buffer, the same way: a device sees them afterwards.
+ *
+ * @param offset where in the buffer
+ * @param from the bytes
+ * @param length how many
+ * @return 0; -EINVAL for NULL or a part that is not within the buffer; what
+ *         portalmem_buffer_map() and portalmem_buffer_sync() fail with.
+ * Since 0.1.
+ */
+int portalmem_buffer_write(struct portalmem_buffer *buffer, uint64_t offset,
+			   const void *from, size_t length);
+
+/**
+ * How bytes go between a buffer and a file. Start from
+ * PORTALMEM_IO_OPTIONS_INIT. Since 0.1.
+ */
+struct portalmem_io_options {
+	size_t struct_size; /**< set by the initializer */
+	/**
+	 * called every 4 MiB or sooner, or NULL: done of total bytes are
+	 * there; not 0 stops
+	 */
+	int (*progress)(void *data, uint64_t done, uint64_t total);
+	void *data;	/**< for progress */
+	int page_cache; /**< not 0: by the page cache, as read(2) does */
+};
+
+#define PORTALMEM_IO_OPTIONS_INIT                                  \
+	{                                                          \
+		sizeof(struct portalmem_io_options), NULL, NULL, 0 \
+	}
+
+/**
+ * Read a part of a file into a buffer, past the page cache where the file
+ * system can do that, and without a copy where the buffer's mapping can be
+ * pinned: that is so for cached buffers of the portalmem module and for memfds.
+ * It begins and ends CPU access. Neither the address nor the position has to be
+ * at a block, but is better.
+ *
+ * @param offset where in the buffer
+ * @param fd a file, open for reading; the library opens it again by itself for
+ *        O_DIRECT
+ * @param position where in the file; -1: at the file's own position, which
+ * moves, as for pipes and sockets, by the page cache
+ * @param length bytes, or 0 for all up to the buffer's end
+ * @param options how, or NULL
+ * @param donep how many bytes were read, also after a failure in between, fewer
+ *        than length when the file ends before; or NULL
+ * @return 0; -EINVAL for NULL, a part that is not within the buffer, a position
+ *         below -1 or too large, or options that were not initialized; -EBADF
+ *         when fd is not open for reading; -ECANCELED when progress stopped it;
+ *         -EAGAIN, -EISDIR, -EIO, -ESPIPE and the like from read(2); what
+ *         portalmem_buffer_map() and portalmem_buffer_sync() fail with.
+ * Since 0.1.
+ */
+int portalmem_buffer_load(struct portalmem_buffer *buffer, uint64_t offset,
+			  int fd, int64_t position, uint64_t length,
+			  const struct portalmem_io_options *options,
+			  uint64_t *donep);
+
+/**
+ * Write a part of a buffer to a file, the same way. What is less than a block
+ * at the start and the end goes by the page cache. Nothing is synced to the
+ * disk: that is fdatasync(2).
+ *
+ * @param offset where in the buffer
+ * @param fd a file, open for writing
+ * @param position where in the file; -1: at the file's own position, which
+ * moves, as for pipes and sockets, by the page cache; SIGPIPE is as in write(2)
+ * @param length bytes, or 0 for all up to the buffer's end
+ * @param options how, or NULL
+ * @param donep how many bytes were written, also after a failure in between; or
+ *        NULL
+ * @return 0; -EINVAL for NULL, a part that is not within the buffer, a position
+ *         below -1 or too large, a position in a file with O_APPEND, or options
+ *         that were not initialized; -EBADF when fd is not open for writing;
+ *         -ECANCELED when progress stopped it; -EAGAIN, -EFBIG, -EIO, -ENOSPC,
+ *         -EPIPE, -ESPIPE and the like from write(2); what
+ *         portalmem_buffer_map() and portalmem_buffer_sync() fail with.
+ * Since 0.1.
+ */
+int portalmem_buffer_save(struct portalmem_buffer *buffer, uint64_t offset,
+			  int fd, int64_t position, uint64_t length,
+			  const struct portalmem_io_options *options,
+			  uint64_t *donep);
+
 #ifdef __cplusplus
 }
 #endif

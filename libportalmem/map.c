@@ -163,6 +163,52 @@ PM_EXPORT int portalmem_buffer_map(struct portalmem_buffer *buffer,
 }
 
 /* With the buffer locked. */
+static struct pm_map *find_cover(struct portalmem_buffer *buffer,
+				 uint64_t offset, uint64_t length,
+				 unsigned int flags)
+{
+	for (struct pm_map *map = buffer->maps; map; map = map->next)
+		if (map->offset <= offset &&
+		    offset - map->offset + length <= map->length &&
+		    (map->flags & flags) == flags)
+			return map;
+	return NULL;
+}
+
+int pm_buffer_map_part(struct portalmem_buffer *buffer, uint64_t offset,
+		       uint64_t length, unsigned int flags, void **mapp,
+		       char **bytesp)
+{
+	const uint64_t mask = pm_page_size() - 1;
+	uint64_t first = offset & ~mask;
+	uint64_t end = (offset + length + mask) & ~mask;
+	struct pm_map *map;
+	int ret = 0;
+
+	pthread_mutex_lock(&buffer->lock);
+	map = find_cover(buffer, offset, length, flags);
+	if (map) {
+		map->count++;
+		*mapp = map->address;
+		first = map->offset;
+	} else {
+		ret = get_map(buffer, first, end - first, flags, mapp);
+	}
+	pthread_mutex_unlock(&buffer->lock);
+	if (ret)
+		return pm_fail(ret,
+			       ret == -EACCES ? "ask its owner for a file "
+						"descriptor that allows it"
+					      : NULL,
+			       "cannot map a buffer at offset %llu, length "
+			       "%llu",
+			       (unsigned long long)first,
+			       (unsigned long long)(end - first));
+	*bytesp = (char *)*mapp + (offset - first);
+	return 0;
+}
+
+/* With the buffer locked. */
 static int put_map(struct portalmem_buffer *buffer, const void *address)
 {
 	struct pm_map **link = &buffer->maps;

@@ -350,6 +350,25 @@ void pm_buffer_unmap_all(struct portalmem_buffer *buffer);
  */
 bool pm_buffer_unmap_parts(struct portalmem_buffer *buffer);
 
+/*
+ * Have a part mapped: by a mapping that covers it already and is counted once
+ * more, or by a new one of its pages. *MAPP is for portalmem_buffer_unmap(),
+ * *BYTESP is the part's first byte. Leaves a text on failure.
+ */
+int pm_buffer_map_part(struct portalmem_buffer *buffer, uint64_t offset,
+		       uint64_t length, unsigned int flags, void **mapp,
+		       char **bytesp);
+
+/* copy.c */
+
+/* Copy out of a mapping that is cached like this. */
+void pm_copy_from(void *to, const void *from, size_t length,
+		  enum portalmem_caching caching);
+
+/* Copy into one. */
+void pm_copy_to(void *to, const void *from, size_t length,
+		enum portalmem_caching caching);
+
 /* backend-portalmem.c: the ioctls of the portalmem node */
 
 /* Fill INFO, all but the inode; -EXDEV when another exporter made FD. */

@@ -213,12 +213,18 @@ expected()
 		echo 1 'cannot import memory: the memfd backend *' ;;
 	portalmem_buffer_import_user,*)
 		echo 0 'the buffer holds: nothing was copied' ;;
+	portalmem_buffer_load,*)
+		echo 0 'loaded: 6 bytes' ;;
 	portalmem_buffer_map,*)
 		echo 0 'upper half' ;;
+	portalmem_buffer_read,*)
+		echo 0 'read back' ;;
 	portalmem_buffer_receive,*)
 		echo 0 'a buffer of 65536 bytes?the peer has nothing more to send' ;;
 	portalmem_buffer_ref,*)
 		echo 0 'worker: hello' ;;
+	portalmem_buffer_save,*)
+		echo 0 '65536 bytes saved' ;;
 	portalmem_buffer_send,*)
 		echo 0 'received: no byte was copied' ;;
 	portalmem_buffer_set_name,memfd)
@@ -235,6 +241,8 @@ expected()
 		echo 0 'no device uses a memfd' ;;
 	portalmem_buffer_wait,*)
 		echo 0 'the devices are done' ;;
+	portalmem_buffer_write,*)
+		echo 0 'the last byte is !' ;;
 	portalmem_caching_name,*)
 		echo 0 '0 default?1 cached?2 wc?3 uc?4 unknown' ;;
 	portalmem_device_check,memfd)

@@ -179,7 +179,6 @@ START_TEST(copies_at_the_ends_of_a_buffer)
 {
 	struct portalmem_buffer *buffer = unit_alloc(SIZE);
 	static unsigned char bytes[SIZE], got[SIZE];
-	unsigned char *map;
 
 	fill(bytes, SIZE, 3);
 	ck_assert_int_eq(portalmem_buffer_write(buffer, 0, bytes, SIZE), 0);
@@ -191,14 +190,24 @@ START_TEST(copies_at_the_ends_of_a_buffer)
 	ck_assert_uint_eq(got[1], 'x');
 	ck_assert_int_eq(portalmem_buffer_read(buffer, SIZE, NULL, 0), 0);
 	ck_assert_int_eq(portalmem_buffer_write(buffer, SIZE, NULL, 0), 0);
+	portalmem_buffer_unref(buffer);
+}
+END_TEST
 
-	/* A mapping that is there is used, and is still there afterwards. */
-	map = map_all(buffer);
+START_TEST(mapping_that_is_there_is_used)
+{
+	struct portalmem_buffer *buffer = unit_alloc(SIZE);
+	static unsigned char bytes[SIZE], got[PAGE];
+	unsigned char *map = map_all(buffer);
+
+	fill(bytes, SIZE, 3);
+	memcpy(map, bytes, SIZE);
 	mock_fail_mmap_at(1, ENOMEM);
 	ck_assert_int_eq(portalmem_buffer_read(buffer, 5 * PAGE + 1, got, PAGE),
 			 0);
 	ck_assert_mem_eq(got, bytes + 5 * PAGE + 1, PAGE);
 	mock_fail_mmap_at(0, 0);
+	/* It is still there afterwards. */
 	ck_assert_uint_eq(map[0], bytes[0]);
 	ck_assert_int_eq(portalmem_buffer_unmap(buffer, map), 0);
 	ck_assert(!unit_is_mapped(map));
@@ -608,6 +617,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, copies_are_whole_and_leave_the_rest_alone, 0,
 			    COUNT(cachings));
 	tcase_add_test(tc, copies_at_the_ends_of_a_buffer);
+	unit_add_shortage_test(tc, mapping_that_is_there_is_used);
 	tcase_add_test(tc, bad_copies_are_refused);
 	tcase_add_test(tc, failed_sync_is_told);
 	tcase_add_loop_test(tc, files_and_buffers_get_what_they_should, 0, 8);

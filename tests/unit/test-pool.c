@@ -361,9 +361,9 @@ START_TEST(other_mappings_end_with_the_release)
 	ck_assert_ptr_eq(acquire(pool), buffer);
 	ck_assert_int_eq(portalmem_buffer_unmap(buffer, address), 0);
 	unit_assert_fails(portalmem_buffer_unmap(buffer, address), EINVAL);
-	ck_assert(!unit_is_mapped(address));
 	/* Who takes that away, too, gets another buffer next time. */
 	portalmem_buffer_unref(buffer);
+	ck_assert_uint_eq(describe(pool).dropped, 1);
 	buffer = acquire(pool);
 	address_of(buffer)[0] = 1;
 	portalmem_buffer_unref(buffer);
@@ -926,7 +926,8 @@ static Suite *suite(void)
 
 	tcase_add_test(
 		tc, released_buffer_is_the_next_one_mapped_and_as_it_was_left);
-	tcase_add_test(tc, buffer_that_stays_costs_no_system_call);
+	/* Tools make system calls of their own, too. */
+	unit_add_shortage_test(tc, buffer_that_stays_costs_no_system_call);
 	tcase_add_test(tc, reference_keeps_a_buffer_from_its_next_user);
 	tcase_add_test(tc, more_than_the_maximum_is_not_to_be_had);
 	tcase_add_loop_test(tc, timed_acquire_waits_as_long_as_asked, 0, 3);
@@ -940,7 +941,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, buffer_outlives_its_pool);
 	tcase_add_test(tc, options_are_copied);
 	tcase_add_test(tc, bad_arguments_are_refused);
-	tcase_add_test(tc, failed_allocation_leaves_the_place_free);
+	unit_add_shortage_test(tc, failed_allocation_leaves_the_place_free);
 	tcase_add_loop_test(tc,
 			    held_buffer_is_passed_over_and_asked_about_again, 0,
 			    COUNT(holders));

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <portalmem-drm.h>
 #include <portalmem.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -224,6 +225,146 @@ START_TEST(vgem_is_refused_a_read_only_buffer)
 }
 END_TEST
 
+/* A buffer that another exporter made, through two files of the device. */
+START_TEST(foreign_buffer_goes_both_ways)
+{
+	int first = devices_open_vgem(), second = devices_open_vgem();
+	uint64_t size = MIB(1);
+	uint32_t made = devices_create_vgem_buffer(first, &size), handle;
+	struct portalmem_buffer *buffer, *again;
+	char *map;
+
+	ck_assert_int_eq(portalmem_drm_export(NULL, first, made, &buffer), 0);
+	ck_assert_int_eq(portalmem_drm_import(buffer, second, &handle), 0);
+	ck_assert_int_eq(portalmem_drm_export(NULL, second, handle, &again), 0);
+	ck_assert_uint_eq(inode_of(portalmem_buffer_get_fd(again)),
+			  inode_of(portalmem_buffer_get_fd(buffer)));
+	map = guest_map(portalmem_buffer_get_fd(buffer), size);
+	guest_fill(map, size, 61);
+	guest_assert_filled(guest_map(portalmem_buffer_get_fd(again), size),
+			    size, 61);
+	portalmem_buffer_unref(buffer);
+	portalmem_buffer_unref(again);
+	ck_assert_int_eq(portalmem_drm_close_handle(second, handle), 0);
+	ck_assert_int_eq(portalmem_drm_close_handle(first, made), 0);
+}
+END_TEST
+
+START_TEST(bad_arguments_are_refused_and_nothing_is_attached)
+{
+	struct portalmem_device *device = open_device(), *memfds;
+	struct portalmem_buffer *memfd, *out;
+	int vgem = devices_open_vgem();
+	int fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
+	int null = guest_open("/dev/null"), closed = dup(null);
+	struct portalmem_buffer *buffer = import(device, fd);
+	unsigned int fds;
+	uint32_t handle;
+
+	ck_assert_int_eq(
+		portalmem_device_open(NULL, PORTALMEM_BACKEND_MEMFD, &memfds),
+		0);
+	ck_assert_int_eq(portalmem_buffer_alloc(memfds, 4096, NULL, &memfd), 0);
+	/* Last, so that nothing else becomes that descriptor. */
+	close(closed);
+	fds = pmtest_count_fds();
+	ck_assert_int_eq(portalmem_drm_import(NULL, vgem, &handle), -EINVAL);
+	ck_assert_int_eq(portalmem_drm_import(buffer, vgem, NULL), -EINVAL);
+	ck_assert_int_eq(portalmem_drm_import(buffer, closed, &handle), -EBADF);
+	ck_assert_int_eq(portalmem_drm_import(buffer, null, &handle),
+			 -EOPNOTSUPP);
+	/* The buffer's own descriptor is a file, but no device. */
+	ck_assert_int_eq(portalmem_drm_import(buffer, fd, &handle),
+			 -EOPNOTSUPP);
+	ck_assert_int_eq(portalmem_drm_import(memfd, vgem, &handle),
+			 -EOPNOTSUPP);
+	ck_assert_int_eq(portalmem_drm_export(device, vgem, 1, NULL), -EINVAL);
+	ck_assert_int_eq(portalmem_drm_export(device, closed, 1, &out), -EBADF);
+	ck_assert_int_eq(portalmem_drm_export(device, null, 1, &out),
+			 -EOPNOTSUPP);
+	ck_assert_int_eq(portalmem_drm_export(device, vgem, 0, &out), -ENOENT);
+	ck_assert_int_eq(portalmem_drm_export(device, vgem, UINT32_MAX, &out),
+			 -ENOENT);
+	ck_assert_int_eq(portalmem_drm_close_handle(closed, 1), -EBADF);
+	ck_assert_int_eq(portalmem_drm_close_handle(null, 1), -EOPNOTSUPP);
+	ck_assert_int_eq(portalmem_drm_close_handle(vgem, UINT32_MAX), -EINVAL);
+	pmtest_assert_no_leaked_fds(fds);
+	ck_assert_uint_eq(guest_info(fd).attachments, 0);
+	portalmem_buffer_unref(memfd);
+	portalmem_buffer_unref(buffer);
+	portalmem_device_unref(memfds);
+	portalmem_device_unref(device);
+}
+END_TEST
+
+struct passing {
+	struct portalmem_device *device;
+	struct portalmem_buffer *buffer;
+	int vgem;
+	uint32_t handle;
+	ino_t inode;
+	int wrong;
+};
+
+static void *pass_on(void *argument)
+{
+	struct passing *passing = argument;
+
+	for (int i = 0; i < 200 && !passing->wrong; i++) {
+		struct portalmem_buffer *out;
+		struct stat status;
+		uint32_t handle;
+
+		passing->wrong = portalmem_drm_import(passing->buffer,
+						      passing->vgem, &handle) ||
+				 handle != passing->handle ||
+				 portalmem_drm_export(passing->device,
+						      passing->vgem, handle,
+						      &out);
+		if (passing->wrong)
+			break;
+		passing->wrong = fstat(portalmem_buffer_get_fd(out), &status) ||
+				 status.st_ino != passing->inode;
+		portalmem_buffer_unref(out);
+	}
+	return NULL;
+}
+
+START_TEST(many_threads_pass_one_buffer_both_ways)
+{
+	struct portalmem_device *device = open_device();
+	int fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
+	struct passing passing = {
+		.device = device,
+		.buffer = import(device, fd),
+		.vgem = devices_open_vgem(),
+		.inode = inode_of(fd),
+	};
+	struct passing each[4];
+	pthread_t threads[4];
+
+	ck_assert_int_eq(portalmem_drm_import(passing.buffer, passing.vgem,
+					      &passing.handle),
+			 0);
+	for (int i = 0; i < 4; i++) {
+		each[i] = passing;
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, pass_on, &each[i]),
+			0);
+	}
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_int_eq(each[i].wrong, 0);
+	}
+	ck_assert_uint_eq(guest_info(fd).attachments, 1);
+	ck_assert_int_eq(
+		portalmem_drm_close_handle(passing.vgem, passing.handle), 0);
+	ck_assert_uint_eq(guest_info(fd).attachments, 0);
+	portalmem_buffer_unref(passing.buffer);
+	portalmem_device_unref(device);
+}
+END_TEST
+
 /* The module tells its own buffers from others by more than their type. */
 START_TEST(info_and_sync_refuse_buffers_of_other_exporters)
 {
@@ -336,6 +477,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase,
 		       vgem_imports_memory_of_a_process_and_hands_the_same_out);
 	tcase_add_test(tcase, vgem_is_refused_a_read_only_buffer);
+	tcase_add_test(tcase, foreign_buffer_goes_both_ways);
+	tcase_add_test(tcase,
+		       bad_arguments_are_refused_and_nothing_is_attached);
+	tcase_add_test(tcase, many_threads_pass_one_buffer_both_ways);
 	tcase_add_test(tcase, info_and_sync_refuse_buffers_of_other_exporters);
 	tcase_add_test(tcase, ranges_of_an_imported_buffer_sync_for_the_device);
 	tcase_add_loop_test(tcase,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The text behind portalmem_error_message(), shared with libportalmem-drm
- * and libportalmem-v4l2: all libraries come from one release, and the symbol is in a version section
- * of its own that promises nothing to others.
+ * and libportalmem-v4l2: all libraries come from one release, and the symbol is
+ * in a version section of its own that promises nothing to others.
  */
 #ifndef LIBPORTALMEM_ERROR_H
 #define LIBPORTALMEM_ERROR_H

@@ -33,6 +33,7 @@ extern const struct command command_dump;
 extern const struct command command_fill;
 extern const struct command command_heaps;
 extern const struct command command_info;
+extern const struct command command_ps;
 extern const struct command command_receive;
 extern const struct command command_segments;
 extern const struct command command_share;

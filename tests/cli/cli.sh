@@ -36,6 +36,12 @@ with_buffer()
 	run "$PORTALMEM" alloc --size "$with_size" -- sh -euc "$@"
 }
 
+# value_at PATH: a value of the JSON that was printed, as JSON.
+value_at()
+{
+	"$json_check" "$1" <"$work/.out"
+}
+
 # The predicates below look at what the last run left.
 
 done_cleanly()

@@ -35,12 +35,6 @@ load_module()
 	insmod "$PORTALMEM_MODULE" carveouts="$region:16M@$region_address"
 }
 
-# value_at PATH: a value of the JSON that was printed.
-value_at()
-{
-	"$json_check" "$1" <"$work/.out"
-}
-
 is_number()
 {
 	[ "$(value_at "$1")" -gt 0 ]

@@ -196,13 +196,14 @@ PM_EXPORT int portalmem_buffer_export_fence(struct portalmem_buffer *buffer,
 {
 	struct dma_buf_export_sync_file request = {
 		.flags = pm_sync_flags_to_uapi(flags), .fd = -1};
-	int ret = check_access(buffer, flags, "export a fence");
+	int ret;
 
-	if (ret)
-		return ret;
 	if (!fencep)
 		return pm_refuse(-EINVAL, "cannot export a fence: no place for "
 					  "it was given (NULL)");
+	ret = check_access(buffer, flags, "export a fence");
+	if (ret)
+		return ret;
 	ret = translate(
 		pm_ioctl(buffer->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &request));
 	if (ret)

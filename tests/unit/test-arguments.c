@@ -347,6 +347,106 @@ static void pool_unref(void)
 	portalmem_pool_unref(NULL);
 }
 
+static void buffer_export_env(void)
+{
+	char entry[PORTALMEM_ENV_MAX + 8];
+
+	refuses(portalmem_buffer_export_env(NULL, "BUFFER", entry,
+					    sizeof(entry)));
+	refuses(portalmem_buffer_export_env(buffer, NULL, entry,
+					    sizeof(entry)));
+	refuses(portalmem_buffer_export_env(buffer, "BUFFER", NULL,
+					    sizeof(entry)));
+}
+
+static void buffer_export_fence(void)
+{
+	int fence = -7;
+
+	refuses(portalmem_buffer_export_fence(NULL, PORTALMEM_SYNC_READ,
+					      &fence));
+	refuses(portalmem_buffer_export_fence(buffer, PORTALMEM_SYNC_READ,
+					      NULL));
+	ck_assert_int_eq(fence, -7);
+}
+
+static void buffer_import_env(void)
+{
+	untouched(struct portalmem_buffer, imported);
+
+	refuses(portalmem_buffer_import_env(NULL, NULL, &imported));
+	refuses(portalmem_buffer_import_env(NULL, "BUFFER", NULL));
+	assert_untouched(imported);
+}
+
+static void buffer_import_fence(void)
+{
+	refuses(portalmem_buffer_import_fence(NULL, PORTALMEM_SYNC_READ, 0));
+}
+
+static void buffer_import_from(void)
+{
+	refuses(portalmem_buffer_import_from(NULL, 0, 0, NULL));
+}
+
+static void buffer_load(void)
+{
+	uint64_t done = 7;
+
+	refuses(portalmem_buffer_load(NULL, 0, 0, 0, 1, NULL, &done));
+	ck_assert_uint_le(done, 7);
+}
+
+static void buffer_read(void)
+{
+	char byte = 7;
+
+	refuses(portalmem_buffer_read(NULL, 0, &byte, 1));
+	refuses(portalmem_buffer_read(buffer, 0, NULL, 1));
+	ck_assert_int_eq(byte, 7);
+}
+
+static void buffer_save(void)
+{
+	refuses(portalmem_buffer_save(NULL, 0, 1, 0, 1, NULL, NULL));
+}
+
+static void buffer_wait(void)
+{
+	refuses(portalmem_buffer_wait(NULL, PORTALMEM_SYNC_READ, 0));
+}
+
+static void buffer_write(void)
+{
+	refuses(portalmem_buffer_write(NULL, 0, "x", 1));
+	refuses(portalmem_buffer_write(buffer, 0, NULL, 1));
+}
+
+static void fence_wait(void)
+{
+	unit_assert_fails(portalmem_fence_wait(-1, 0), EBADF);
+	refuses(portalmem_fence_wait(0, -2));
+}
+
+static void receive(void)
+{
+	struct portalmem_parcel parcel = {NULL, -7};
+
+	refuses(portalmem_receive(NULL, 0, NULL, NULL, 1));
+	refuses(portalmem_receive(NULL, 0, NULL, &parcel, 0));
+	ck_assert_ptr_null(parcel.buffer);
+	ck_assert_int_eq(parcel.fence, -7);
+}
+
+static void send_parcels(void)
+{
+	const struct portalmem_parcel nothing = {NULL, -1};
+
+	refuses(portalmem_send(0, NULL, 1));
+	refuses(portalmem_send(0, &nothing, 1));
+	refuses(portalmem_send(0, &nothing, 0));
+}
+
 static void version(void)
 {
 	ck_assert_str_eq(portalmem_version(), PACKAGE_VERSION);
@@ -373,6 +473,8 @@ static const struct {
 	FUNCTION(backend_name),
 	FUNCTION(buffer_alloc),
 	FUNCTION(buffer_attach),
+	FUNCTION(buffer_export_env),
+	FUNCTION(buffer_export_fence),
 	FUNCTION(buffer_get_caching),
 	FUNCTION(buffer_get_exporter),
 	FUNCTION(buffer_get_fd),
@@ -380,15 +482,23 @@ static const struct {
 	FUNCTION(buffer_get_segments),
 	FUNCTION(buffer_get_size),
 	FUNCTION(buffer_import),
+	FUNCTION(buffer_import_env),
+	FUNCTION(buffer_import_fence),
+	FUNCTION(buffer_import_from),
 	FUNCTION(buffer_import_user),
+	FUNCTION(buffer_load),
 	FUNCTION(buffer_map),
+	FUNCTION(buffer_read),
 	FUNCTION(buffer_receive),
 	FUNCTION(buffer_ref),
+	FUNCTION(buffer_save),
 	FUNCTION(buffer_send),
 	FUNCTION(buffer_set_name),
 	FUNCTION(buffer_sync),
 	FUNCTION(buffer_unmap),
 	FUNCTION(buffer_unref),
+	FUNCTION(buffer_wait),
+	FUNCTION(buffer_write),
 	FUNCTION(caching_name),
 	FUNCTION(device_check),
 	FUNCTION(device_get_backend),
@@ -401,12 +511,15 @@ static const struct {
 	FUNCTION(device_unref),
 	FUNCTION(error_message),
 	FUNCTION(exporter_name),
+	FUNCTION(fence_wait),
 	FUNCTION(pool_acquire),
 	FUNCTION(pool_create),
 	FUNCTION(pool_get_info),
 	FUNCTION(pool_ref),
 	FUNCTION(pool_trim),
 	FUNCTION(pool_unref),
+	FUNCTION(receive),
+	{"send", send_parcels},
 	FUNCTION(version),
 };
 

@@ -128,6 +128,15 @@ pm alloc -s 4M --device "$region" --align 1M -- \
 	"$PORTALMEM" segments --json
 check "a buffer of it is aligned as asked" lies_at_multiple $((1 << 20))
 
+start "$PORTALMEM" alloc -s 16M --device "$region" --json
+eventually json_valid
+pm doctor --device "$region"
+check "doctor tells of a full region" \
+	out_matches "^WRONG  heap        /dev/dma_heap/$region: the heap $region is full; free buffers of it"
+check "and that nothing can be allocated there" status_is 1
+kill "$child"
+finish "$child"
+
 start "$PORTALMEM" alloc -s 12M --device "$region" --json
 eventually json_valid
 holder=$child

@@ -124,6 +124,7 @@ START_TEST(command_tells_both)
 	/* Of the modes that can be had it lists the others. */
 	ck_assert(command_says("portalmem heaps | grep '^/dev/portalmem '",
 			       " cached,uc "));
+	ck_assert(command_says("portalmem doctor", "boot without nopat"));
 }
 END_TEST
 

@@ -218,6 +218,11 @@ bool unit_can_run_out(void)
 	return !getenv("UNIT_NOTHING_RUNS_OUT");
 }
 
+bool unit_has_pidfds(void)
+{
+	return !getenv("UNIT_NO_PIDFDS");
+}
+
 int unit_is_mapped(const void *address)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");

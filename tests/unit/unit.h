@@ -75,6 +75,9 @@ void unit_limit_fds(int count);
  */
 bool unit_can_run_out(void);
 
+/* Are there pidfds? Not under a valgrind that does not know them. */
+bool unit_has_pidfds(void);
+
 #define unit_add_shortage_test(tcase, test)              \
 	do {                                             \
 		if (unit_can_run_out())                  \

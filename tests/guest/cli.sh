@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 400
 # arch: amd64
+# kernels: 6.12
 #
 # Those tests of the command that depend on what allocates, which make check
 # runs on memory files, once more on the module.
-# They are slow in an emulated machine, and nothing in them depends on the processor.
+# They are slow in an emulated machine, and nothing in them depends on the processor
+# or on the kernel's version.
 set -euo pipefail
 
 export PORTALMEM_BACKEND=portalmem

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 300
 # arch: amd64
+# kernels: 6.12
 # vm: --qemu '-device edu,dma_mask=0xffffffffffffffff'
 #
 # The example programs of the manual pages and of the README, on the module,

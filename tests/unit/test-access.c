@@ -20,24 +20,6 @@ static const struct portalmem_range first_page = {.length = 4096};
 static const struct portalmem_range second_page = {.offset = 4096,
 						   .length = 4096};
 
-static struct mock_call node_sync(const struct portalmem_ioc_sync *in,
-				  const struct portalmem_range *ranges,
-				  int error)
-{
-	return (struct mock_call){
-		.request = PORTALMEM_IOC_SYNC,
-		.on = MOCK_NODE,
-		.in = in,
-		.in_size = sizeof(*in),
-		.in_fd_at = MOCK_AT(struct portalmem_ioc_sync, fd),
-		.in_fd_is = MOCK_BUFFER,
-		.in_pointer_at = MOCK_AT(struct portalmem_ioc_sync, ranges),
-		.pointee = ranges,
-		.pointee_size = in->count * sizeof(*ranges),
-		.error = error,
-	};
-}
-
 static struct mock_call dmabuf_sync(const struct dma_buf_sync *in)
 {
 	return (struct mock_call){
@@ -97,8 +79,8 @@ START_TEST(end_repeats_the_flags_and_ranges_of_the_beginning)
 						 .count = 3};
 	const struct portalmem_ioc_sync ended = {
 		.flags = flags[_i] | DMA_BUF_SYNC_END, .count = 3};
-	const struct mock_call calls[] = {node_sync(&begun, sorted, 0),
-					  node_sync(&ended, sorted, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&begun, sorted, 0),
+					  unit_node_sync(&ended, sorted, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_access access;
 
@@ -115,8 +97,8 @@ START_TEST(no_ranges_are_the_whole_buffer)
 {
 	static const struct portalmem_ioc_sync begun = {.flags = 2, .count = 1};
 	static const struct portalmem_ioc_sync ended = {.flags = 6, .count = 1};
-	const struct mock_call calls[] = {node_sync(&begun, &whole, 0),
-					  node_sync(&ended, &whole, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&begun, &whole, 0),
+					  unit_node_sync(&ended, &whole, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_access access;
 
@@ -328,9 +310,9 @@ START_TEST(beginning_that_the_kernel_refuses_leaves_nothing_open)
 {
 	static const struct portalmem_ioc_sync begun = {.flags = 2, .count = 1};
 	static const struct portalmem_ioc_sync ended = {.flags = 6, .count = 1};
-	const struct mock_call calls[] = {node_sync(&begun, &whole, EIO),
-					  node_sync(&begun, &whole, 0),
-					  node_sync(&ended, &whole, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&begun, &whole, EIO),
+					  unit_node_sync(&begun, &whole, 0),
+					  unit_node_sync(&ended, &whole, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_access access;
 
@@ -346,9 +328,9 @@ START_TEST(end_that_the_kernel_refuses_can_be_repeated)
 {
 	static const struct portalmem_ioc_sync begun = {.flags = 2, .count = 1};
 	static const struct portalmem_ioc_sync ended = {.flags = 6, .count = 1};
-	const struct mock_call calls[] = {node_sync(&begun, &whole, 0),
-					  node_sync(&ended, &whole, EIO),
-					  node_sync(&ended, &whole, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&begun, &whole, 0),
+					  unit_node_sync(&ended, &whole, EIO),
+					  unit_node_sync(&ended, &whole, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 	struct portalmem_access access;
 

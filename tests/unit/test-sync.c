@@ -24,24 +24,6 @@ static const struct portalmem_range edge_ranges[] = {
 };
 static const struct portalmem_range whole = {.length = 4 * 4096};
 
-static struct mock_call node_sync(const struct portalmem_ioc_sync *in,
-				  const struct portalmem_range *ranges,
-				  int error)
-{
-	return (struct mock_call){
-		.request = PORTALMEM_IOC_SYNC,
-		.on = MOCK_NODE,
-		.in = in,
-		.in_size = sizeof(*in),
-		.in_fd_at = MOCK_AT(struct portalmem_ioc_sync, fd),
-		.in_fd_is = MOCK_BUFFER,
-		.in_pointer_at = MOCK_AT(struct portalmem_ioc_sync, ranges),
-		.pointee = ranges,
-		.pointee_size = in->count * sizeof(*ranges),
-		.error = error,
-	};
-}
-
 static struct mock_call dmabuf_sync(const struct dma_buf_sync *in, int error)
 {
 	return (struct mock_call){
@@ -57,7 +39,7 @@ START_TEST(node_syncs_the_ranges_with_one_call)
 {
 	const struct portalmem_ioc_sync in = {.flags = unit_sync_flags[_i].uapi,
 					      .count = 2};
-	const struct mock_call calls[] = {node_sync(&in, two_ranges, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&in, two_ranges, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
@@ -73,7 +55,7 @@ START_TEST(node_syncs_the_whole_buffer_as_one_range)
 {
 	const struct portalmem_ioc_sync in = {.flags = unit_sync_flags[_i].uapi,
 					      .count = 1};
-	const struct mock_call calls[] = {node_sync(&in, &whole, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&in, &whole, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
@@ -88,7 +70,7 @@ START_TEST(ranges_may_touch_the_end_and_be_empty)
 {
 	const struct portalmem_ioc_sync in = {.flags = DMA_BUF_SYNC_READ,
 					      .count = 3};
-	const struct mock_call calls[] = {node_sync(&in, edge_ranges, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&in, edge_ranges, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 
 	MOCK_EXPECT(calls);
@@ -104,7 +86,7 @@ START_TEST(most_ranges_go_in_one_call_and_one_more_is_einval)
 		calloc(PORTALMEM_SYNC_RANGES_MAX + 1, sizeof(*ranges));
 	const struct portalmem_ioc_sync in = {
 		.flags = DMA_BUF_SYNC_READ, .count = PORTALMEM_SYNC_RANGES_MAX};
-	const struct mock_call calls[] = {node_sync(&in, ranges, 0)};
+	const struct mock_call calls[] = {unit_node_sync(&in, ranges, 0)};
 	struct portalmem_buffer *buffer = unit_import_known();
 
 	ck_assert_ptr_nonnull(ranges);
@@ -210,7 +192,7 @@ START_TEST(error_of_the_kernel_is_passed_on)
 						   .count = 1};
 	const struct dma_buf_sync dmabuf_in = {.flags = DMA_BUF_SYNC_READ};
 	const struct mock_call node_calls[] = {
-		node_sync(&node_in, &whole, kernel_errors[_i])};
+		unit_node_sync(&node_in, &whole, kernel_errors[_i])};
 	const struct mock_call dmabuf_calls[] = {
 		dmabuf_sync(&dmabuf_in, kernel_errors[_i])};
 	struct portalmem_buffer *known = unit_import_known();

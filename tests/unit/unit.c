@@ -213,6 +213,23 @@ void unit_limit_fds(int count)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+struct mock_call unit_node_sync(const struct portalmem_ioc_sync *in,
+				const struct portalmem_range *ranges, int error)
+{
+	return (struct mock_call){
+		.request = PORTALMEM_IOC_SYNC,
+		.on = MOCK_NODE,
+		.in = in,
+		.in_size = sizeof(*in),
+		.in_fd_at = MOCK_AT(struct portalmem_ioc_sync, fd),
+		.in_fd_is = MOCK_BUFFER,
+		.in_pointer_at = MOCK_AT(struct portalmem_ioc_sync, ranges),
+		.pointee = ranges,
+		.pointee_size = in->count * sizeof(*ranges),
+		.error = error,
+	};
+}
+
 bool unit_can_run_out(void)
 {
 	return !getenv("UNIT_NOTHING_RUNS_OUT");

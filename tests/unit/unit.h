@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/portalmem.h>
 #include <linux/sync_file.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -89,6 +90,11 @@ bool unit_has_pidfds(void);
 		if (unit_can_run_out())                                       \
 			tcase_add_loop_test((tcase), (test), (start), (end)); \
 	} while (0)
+
+/* The sync of ranges of a buffer that a portalmem node is asked for. */
+struct mock_call unit_node_sync(const struct portalmem_ioc_sync *in,
+				const struct portalmem_range *ranges,
+				int error);
 
 /* Is anything mapped at the address? */
 int unit_is_mapped(const void *address);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -426,6 +427,33 @@ void guest_shell(const char *command)
 void guest_modprobe(const char *name)
 {
 	run("modprobe", name);
+}
+
+const char *guest_scratch_disk(void)
+{
+	const char *disk = getenv("PORTALMEM_SCRATCH_DISK");
+
+	ck_assert_msg(disk != NULL, "PORTALMEM_SCRATCH_DISK is not set");
+	return disk;
+}
+
+void guest_mount_ext4(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "mkfs.ext4 -q -F %s",
+		 guest_scratch_disk());
+	guest_shell(command);
+	guest_modprobe("ext4");
+	ck_assert_int_eq(mkdir(GUEST_EXT4, 0700), 0);
+	ck_assert_msg(!mount(guest_scratch_disk(), GUEST_EXT4, "ext4", 0, NULL),
+		      "mount: %s", strerror(errno));
+}
+
+void guest_unmount_ext4(void)
+{
+	ck_assert_int_eq(umount(GUEST_EXT4), 0);
+	ck_assert_int_eq(rmdir(GUEST_EXT4), 0);
 }
 
 void guest_load_built_module(const char *folder, const char *name)

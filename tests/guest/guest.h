@@ -132,6 +132,15 @@ void guest_shell(const char *command);
 /* Load a module of the kernel by name. */
 void guest_modprobe(const char *name);
 
+/* The disk of --scratch-disk. */
+const char *guest_scratch_disk(void);
+
+/* Where guest_mount_ext4() mounts an empty ext4 of that whole disk. */
+#define GUEST_EXT4 "/tmp/portalmem-ext4"
+
+void guest_mount_ext4(void);
+void guest_unmount_ext4(void);
+
 /* Load a module that the build left in a folder, unless it is loaded. */
 void guest_load_built_module(const char *folder, const char *name);
 

@@ -12,15 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest.h"
 #include "uring.h"
 
-#define MOUNT_POINT "/tmp/portalmem-ext4"
-#define FILE_ON_EXT4 MOUNT_POINT "/file"
+#define FILE_ON_EXT4 GUEST_EXT4 "/file"
 
 #define SIZE MIB(4)
 #define PART MIB(1)
@@ -31,33 +29,6 @@
 
 /* Where the tests write: the disk, and then a file on it. */
 static const char *path;
-
-static const char *scratch_disk(void)
-{
-	const char *disk = getenv("PORTALMEM_SCRATCH_DISK");
-
-	ck_assert_msg(disk != NULL, "PORTALMEM_SCRATCH_DISK is not set");
-	return disk;
-}
-
-static void mount_ext4(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "mkfs.ext4 -q -F %s",
-		 scratch_disk());
-	guest_shell(command);
-	guest_modprobe("ext4");
-	ck_assert_int_eq(mkdir(MOUNT_POINT, 0700), 0);
-	ck_assert_msg(!mount(scratch_disk(), MOUNT_POINT, "ext4", 0, NULL),
-		      "mount: %s", strerror(errno));
-}
-
-static void unmount_ext4(void)
-{
-	ck_assert_int_eq(umount(MOUNT_POINT), 0);
-	ck_assert_int_eq(rmdir(MOUNT_POINT), 0);
-}
 
 static int open_place(int flags)
 {
@@ -192,13 +163,13 @@ static void tell_stock(void)
 
 static void set_up_disk(void)
 {
-	path = scratch_disk();
+	path = guest_scratch_disk();
 	tell_stock();
 }
 
 static void set_up_ext4(void)
 {
-	mount_ext4();
+	guest_mount_ext4();
 	path = FILE_ON_EXT4;
 	tell_stock();
 }
@@ -223,7 +194,8 @@ static Suite *suite(void)
 	Suite *suite = suite_create("block I/O");
 
 	suite_add_tcase(suite, make_tcase("disk", set_up_disk, NULL));
-	suite_add_tcase(suite, make_tcase("ext4", set_up_ext4, unmount_ext4));
+	suite_add_tcase(suite,
+			make_tcase("ext4", set_up_ext4, guest_unmount_ext4));
 	return suite;
 }
 

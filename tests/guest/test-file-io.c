@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,8 +24,7 @@
 #include "guest.h"
 #include "trace.h"
 
-#define MOUNT_POINT "/tmp/portalmem-file-io"
-#define FILE_ON_DISK MOUNT_POINT "/file"
+#define FILE_ON_DISK GUEST_EXT4 "/file"
 #define FILE_IN_MEMORY "/dev/shm/portalmem-file-io"
 
 #define SIZE MIB(9)
@@ -50,33 +48,6 @@ static const struct kind {
 	{GUEST_STOCK_NODE, PORTALMEM_BACKEND_DMA_HEAP,
 	 PORTALMEM_CACHING_DEFAULT, true, false},
 };
-
-static const char *scratch_disk(void)
-{
-	const char *disk = getenv("PORTALMEM_SCRATCH_DISK");
-
-	ck_assert_msg(disk != NULL, "PORTALMEM_SCRATCH_DISK is not set");
-	return disk;
-}
-
-static void mount_ext4(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "mkfs.ext4 -q -F %s",
-		 scratch_disk());
-	guest_shell(command);
-	guest_modprobe("ext4");
-	ck_assert_int_eq(mkdir(MOUNT_POINT, 0700), 0);
-	ck_assert_msg(!mount(scratch_disk(), MOUNT_POINT, "ext4", 0, NULL),
-		      "mount: %s", strerror(errno));
-}
-
-static void unmount_ext4(void)
-{
-	ck_assert_int_eq(umount(MOUNT_POINT), 0);
-	ck_assert_int_eq(rmdir(MOUNT_POINT), 0);
-}
 
 static struct portalmem_buffer *make_buffer(const struct kind *kind)
 {
@@ -318,7 +289,7 @@ START_TEST(blocks_of_a_disk_are_read_and_written)
 {
 	struct portalmem_buffer *buffer = make_buffer(&kinds[_i]);
 	struct portalmem_buffer *copy = make_buffer(&kinds[_i]);
-	int fd = guest_open(scratch_disk());
+	int fd = guest_open(guest_scratch_disk());
 	char *bytes = make_bytes(86);
 	uint64_t done, size;
 
@@ -416,7 +387,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("file I/O");
 	TCase *ext4 = guest_tcase("ext4"), *disk = guest_tcase("disk");
 
-	tcase_add_unchecked_fixture(ext4, mount_ext4, unmount_ext4);
+	tcase_add_unchecked_fixture(ext4, guest_mount_ext4, guest_unmount_ext4);
 	add(ext4, ext4_is_read_past_the_page_cache);
 	add(ext4, ext4_is_written_past_the_page_cache);
 	add(ext4, tmpfs_is_read_and_written);

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <config.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "heaps.h"
+#include "nodes.h"
 #include "report.h"
-
-#define HEAP_DIRECTORY "/dev/dma_heap"
 
 /* The places that are listed. */
 struct list {
@@ -141,57 +138,27 @@ static int list_place(const struct context *ctx, struct list *list,
 	return EXIT_DONE;
 }
 
-static int list_node(const struct context *ctx, struct list *list,
-		     const char *path)
-{
-	if (access(path, F_OK))
-		return EXIT_DONE;
-	return list_place(ctx, list, path);
-}
+/* What for_each_node() hands on. */
+struct listing {
+	const struct context *ctx;
+	struct list *list;
+};
 
-static int is_heap(const struct dirent *entry)
+static int list_node(void *data, const char *path)
 {
-	return entry->d_name[0] != '.';
-}
+	const struct listing *listing = data;
 
-/* By bytes: the order is the same in every locale. */
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int list_heap_directory(const struct context *ctx, struct list *list)
-{
-	char path[sizeof(HEAP_DIRECTORY "/") + NAME_MAX];
-	struct dirent **entries;
-	int count = scandir(HEAP_DIRECTORY, &entries, is_heap, compare_names);
-	int status = EXIT_DONE;
-	int i;
-
-	if (count < 0)
-		return status;
-	for (i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), HEAP_DIRECTORY "/%s",
-			 entries[i]->d_name);
-		if (status == EXIT_DONE)
-			status = list_node(ctx, list, path);
-		free(entries[i]);
-	}
-	free(entries);
-	return status;
+	return list_place(listing->ctx, listing->list, path);
 }
 
 static int list_places(const struct context *ctx, struct list *list)
 {
+	struct listing listing = {ctx, list};
 	int status;
 
 	if (ctx->device_path)
 		return list_place(ctx, list, ctx->device_path);
-	status = list_node(ctx, list, "/dev/portalmem");
-	if (status == EXIT_DONE)
-		status = list_heap_directory(ctx, list);
-	if (status == EXIT_DONE)
-		status = list_node(ctx, list, "/dev/udmabuf");
+	status = for_each_node(list_node, &listing);
 	if (status == EXIT_DONE)
 		status = list_place(ctx, list, NULL);
 	return status;

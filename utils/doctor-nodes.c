@@ -2,23 +2,16 @@
 /* The findings that take trying: as this user, on this machine. */
 #include <config.h>
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "doctor.h"
+#include "nodes.h"
 #include "parse.h"
 #include "portalmem.h"
-
-#define HEAP_DIRECTORY "/dev/dma_heap"
 
 /* Split the library's "what: reason; what to do" at the last part. */
 static void find_failure(struct examination *all, enum verdict verdict,
@@ -80,22 +73,21 @@ static void examine_heap(struct examination *all, const char *path,
 		     available);
 }
 
-static void examine_node(struct examination *all, const char *path)
+static int examine_node(void *data, const char *path)
 {
+	struct examination *all = data;
 	struct portalmem_heap_info heap = PORTALMEM_HEAP_INFO_INIT;
 	struct portalmem_device *device;
 	int ret;
 
-	if (access(path, F_OK))
-		return;
 	ret = portalmem_device_open(path, PORTALMEM_BACKEND_ANY, &device);
 	if (ret == -EACCES || ret == -EPERM) {
 		find_no_permission(all, path);
-		return;
+		return 0;
 	}
 	if (ret) {
 		find_failure(all, VERDICT_WRONG, "node");
-		return;
+		return 0;
 	}
 	if (portalmem_device_get_heap_info(device, &heap))
 		find(all, VERDICT_FINE, "node", "", "%s: %s", path,
@@ -104,29 +96,12 @@ static void examine_node(struct examination *all, const char *path)
 	else
 		examine_heap(all, path, &heap);
 	portalmem_device_unref(device);
-}
-
-static int is_heap(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
+	return 0;
 }
 
 void examine_nodes(struct examination *all)
 {
-	char path[sizeof(HEAP_DIRECTORY "/") + NAME_MAX];
-	struct dirent **entries;
-	int count = scandir(HEAP_DIRECTORY, &entries, is_heap, alphasort);
-
-	examine_node(all, "/dev/portalmem");
-	for (int i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), HEAP_DIRECTORY "/%s",
-			 entries[i]->d_name);
-		examine_node(all, path);
-		free(entries[i]);
-	}
-	if (count >= 0)
-		free(entries);
-	examine_node(all, "/dev/udmabuf");
+	for_each_node(examine_node, all);
 }
 
 /* Of the module alone: nobody else gives anything but cached memory. */

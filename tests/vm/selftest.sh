@@ -218,6 +218,63 @@ test_board() {
 	check 'a disk for a board is refused' says board_disk 'it has no disks'
 }
 
+# A build tree with two tests, each of which needs a guest of its own, and an
+# emulator that tells when it is started and never ends.
+make_tests_that_hang() {
+	mkdir -p "$work/tree/tests/guest" "$work/hanging/now"
+	ln -s "$build_dir/kmod" "$work/tree/kmod"
+	printf '%s\n' tests/guest/edu.sh tests/guest/nopat.sh >"$work/tree/tests/guest/list"
+	cat >"$work/hanging/qemu-system-x86_64" <<-EOF
+		#!/bin/bash
+		echo \$\$ >"$work/hanging/now/\$\$"
+		exec sleep 1000
+	EOF
+	chmod +x "$work/hanging/qemu-system-x86_64"
+}
+
+count_hanging() {
+	local file count=0
+	for file in "$work"/hanging/now/*; do
+		[ ! -e "$file" ] || ! kill -0 "$(basename "$file")" 2>/dev/null || count=$((count + 1))
+	done
+	echo "$count"
+}
+
+# Wait up to half a minute until NUMBER emulators run.
+wait_for_hanging() {
+	local try
+	for ((try = 0; try < 150; try++)); do
+		[ "$(count_hanging)" != "$1" ] || return 0
+		sleep 0.2
+	done
+	return 1
+}
+
+# check-vm runs guests side by side, and takes them along when it is ended.
+test_jobs() {
+	local pid
+	make_tests_that_hang
+	PATH=$work/hanging:$PATH TMPDIR=$work "$here/check-vm" --build-dir "$work/tree" \
+		--kernel 6.12 --jobs 2 edu nopat >"$work/jobs.out" 2>"$work/jobs.err" &
+	pid=$!
+	check 'check-vm runs as many guests at a time as it is told' wait_for_hanging 2
+	kill -TERM "$pid"
+	wait "$pid"
+	check 'check-vm says that it was ended' test $? = 143
+	check 'its guests end with it' wait_for_hanging 0
+	check 'they leave no files' test -z "$(find "$work" -maxdepth 1 -name 'portalmem-vm.*')"
+	PATH=$work/hanging:$PATH TMPDIR=$work "$here/check-vm" --build-dir "$work/tree" \
+		--kernel 6.12 --jobs 1 edu nopat >"$work/jobs.out" 2>"$work/jobs.err" &
+	pid=$!
+	wait_for_hanging 1
+	sleep 5
+	check 'one at a time are no more' test "$(count_hanging)" = 1
+	kill -TERM "$pid"
+	wait "$pid"
+	"$here/check-vm" --build-dir "$work/tree" --jobs none >"$work/jobs.out" 2>"$work/jobs.err"
+	check 'a number of guests that is none is refused' says jobs 'takes a positive number'
+}
+
 test_usage() {
 	start nothing --no-module
 	start missing -- true --not-ours
@@ -243,6 +300,7 @@ test_silent_boot
 test_leftovers
 test_other_architecture
 test_board
+test_jobs
 test_usage
 echo "1..$count"
 [ "$failures" = 0 ]

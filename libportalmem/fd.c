@@ -107,6 +107,7 @@ int pm_read_text(const char *path, char *text, size_t size)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length;
 
+	text[0] = '\0';
 	if (fd < 0)
 		return -errno;
 	length = read(fd, text, size - 1);

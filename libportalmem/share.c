@@ -65,7 +65,7 @@ _Static_assert(sizeof(struct message) <= 4608 / 2 - 64, "");
 #define FDS_MAX 253
 
 /* The most that one of ours has. */
-#define OUR_FDS_MAX (2 * PORTALMEM_PARCELS_MAX)
+#define OUR_FDS_MAX ((size_t)2 * PORTALMEM_PARCELS_MAX)
 
 /*
  * What a receiver's own socket options may add to the descriptors:

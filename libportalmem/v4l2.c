@@ -165,7 +165,7 @@ PM_EXPORT int portalmem_v4l2_get_plane_sizes(int fd, uint32_t type,
 					     uint32_t *sizes,
 					     unsigned int count)
 {
-	struct layout layout;
+	struct layout layout = {0};
 	int ret;
 
 	if (count && !sizes)
@@ -351,7 +351,7 @@ PM_EXPORT int portalmem_v4l2_queue_open(int fd, uint32_t type,
 					unsigned int planes,
 					struct portalmem_v4l2_queue **queuep)
 {
-	struct layout layout;
+	struct layout layout = {0};
 	int ret;
 
 	if (!buffers || !queuep)
@@ -469,7 +469,7 @@ PM_EXPORT int portalmem_v4l2_queue_give(struct portalmem_v4l2_queue *queue,
 				 "cannot give frame %u to the video device: "
 				 "the queue has %u",
 				 index, queue->frames);
-	buffers = queue->buffers + index * queue->planes;
+	buffers = queue->buffers + (size_t)index * queue->planes;
 	ret = check_used(queue, buffers, index, used);
 	if (ret)
 		return ret;

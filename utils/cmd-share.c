@@ -404,7 +404,7 @@ static int run_receive(struct context *ctx, int argc, char **argv)
 	char **command = split_command(&argc, argv);
 	int64_t deadline = DEADLINE_NONE;
 	struct sockaddr_un address;
-	struct portalmem_buffer *buffer;
+	struct portalmem_buffer *buffer = NULL;
 	int status;
 
 	while (next_option(ctx, argc, argv, ":t:", options) != OPTION_END)

@@ -269,7 +269,8 @@ static int walk_runs(struct dma_buf *dmabuf,
 		ret = portalmem_get_run(dmabuf, offset, &run);
 		if (ret)
 			return ret;
-		look->refcounted += run.page != NULL;
+		if (run.page)
+			look->refcounted++;
 		look->longest = max_t(u64, look->longest, run.length);
 	}
 	return 0;

@@ -470,7 +470,8 @@ static enum portalmem_backend first_without_module(int number)
 
 	if (wanted[number].path)
 		return PORTALMEM_BACKEND_ANY;
-	while (i < BACKENDS && !is_expected(backends[i]))
+	/* The last needs no kernel's help. */
+	while (i < BACKENDS - 1 && !is_expected(backends[i]))
 		i++;
 	if (i == BACKENDS - 1 && wanted[number].needs == SHAREABLE)
 		return PORTALMEM_BACKEND_ANY;

@@ -838,7 +838,9 @@ struct portalmem_receive_options {
  *         datagram socket without SO_PASSCRED; -EPIPE, -EBADMSG, -EPROTO,
  *         -EMFILE, -ENOMEM, -EAGAIN, -EINTR and others as of
  *         portalmem_buffer_receive(). No file descriptor is left open after a
- *         failure.
+ *         failure; files that are of no use here, and whose closing may have to
+ *         wait for the peer, are closed by threads, for which the call waits a
+ *         second at most.
  * Since 0.1.
  */
 int portalmem_receive(struct portalmem_device *device, int socket,

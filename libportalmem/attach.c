@@ -210,6 +210,17 @@ static int describe(int fd, struct portalmem_attachment_info *info)
 	return 0;
 }
 
+/* Is it one? -ENOTTY otherwise, and then its descriptor is closed already. */
+static int identify(struct portalmem_attachment *attachment,
+		    struct portalmem_attachment_info *info)
+{
+	if (pm_fd_is_anonymous(attachment->fd))
+		return describe(attachment->fd, info);
+	pm_close_unknown(&attachment->fd, 1);
+	attachment->fd = -1;
+	return -ENOTTY;
+}
+
 PM_EXPORT int
 portalmem_attachment_import(int fd, struct portalmem_attachment **attachmentp)
 {
@@ -227,7 +238,7 @@ portalmem_attachment_import(int fd, struct portalmem_attachment **attachmentp)
 	ret = pm_fd_duplicate(fd);
 	if (ret >= 0) {
 		attachment->fd = ret;
-		ret = describe(ret, &info);
+		ret = identify(attachment, &info);
 	}
 	if (ret) {
 		free_attachment(attachment);

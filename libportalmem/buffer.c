@@ -290,7 +290,7 @@ PM_EXPORT int portalmem_buffer_import(struct portalmem_device *device, int fd,
 			       "cannot import the file descriptor %d", fd);
 	ret = pm_buffer_adopt(device, copy, bufferp);
 	if (ret)
-		close(copy);
+		pm_close_unknown(&copy, 1);
 	return ret;
 }
 

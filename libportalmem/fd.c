@@ -61,23 +61,64 @@ int pm_fd_duplicate(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
+/* What the link of such a file begins with; that of a path does with a slash. */
+#define ANONYMOUS_LINK "anon_inode:"
+
+/* The same from /proc. Any file can be called /dmabuf:, but not have this line.
+ */
+static bool proc_says_anonymous(int fd)
+{
+	char path[64], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
+	if (readlink(path, text, sizeof(text)) >=
+		    (ssize_t)strlen(ANONYMOUS_LINK) &&
+	    !memcmp(text, ANONYMOUS_LINK, strlen(ANONYMOUS_LINK)))
+		return true;
+	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", fd);
+	return !pm_read_text(path, text, sizeof(text)) &&
+	       strstr(text, "\nexp_name:\t");
+}
+
+/* No file system that can be mounted has a file without a type. */
+static bool has_no_type(int fd)
+{
+	struct statx st;
+
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE,
+		      &st) &&
+	       !(st.stx_mode & S_IFMT);
+}
+
+/* /proc is asked where statx(2) is forbidden, or a kernel gives them a type. */
+bool pm_fd_is_anonymous(int fd)
+{
+	return has_no_type(fd) || proc_says_anonymous(fd);
+}
+
+/* A file that a peer can cut short under a mapping raises SIGBUS. */
+static int check_seals(int seals)
+{
+	return seals & F_SEAL_SHRINK ? 0 : -EINVAL;
+}
+
 int pm_fd_kind(int fd, enum pm_kind *kind)
 {
 	struct statfs fs;
 	int seals;
 
+	if (!has_no_type(fd)) {
+		seals = fcntl(fd, F_GET_SEALS);
+		*kind = PM_KIND_MEMFD;
+		if (seals >= 0)
+			return check_seals(seals);
+		if (!proc_says_anonymous(fd))
+			return fcntl(fd, F_GETFD) < 0 ? -errno : -EINVAL;
+	}
 	if (fstatfs(fd, &fs))
 		return -errno;
-	if ((unsigned long)fs.f_type == DMA_BUF_MAGIC) {
-		*kind = PM_KIND_DMABUF;
-		return 0;
-	}
-	/* A file that a peer can cut short under a mapping raises SIGBUS. */
-	seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || !(seals & F_SEAL_SHRINK))
-		return -EINVAL;
-	*kind = PM_KIND_MEMFD;
-	return 0;
+	*kind = PM_KIND_DMABUF;
+	return (unsigned long)fs.f_type == DMA_BUF_MAGIC ? 0 : -EINVAL;
 }
 
 int pm_fd_size(int fd, enum pm_kind kind, uint64_t *size)

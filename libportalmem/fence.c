@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
@@ -41,9 +42,13 @@ int pm_check_fence(int fd)
 	struct statfs fs;
 	int ret;
 
-	if (fstatfs(fd, &fs))
+	if (fcntl(fd, F_GETFD) < 0)
 		return -errno;
 	/* No ioctl for a file that who knows which driver answers for. */
+	if (!pm_fd_is_anonymous(fd))
+		return -EINVAL;
+	if (fstatfs(fd, &fs))
+		return -errno;
 	if ((unsigned long)fs.f_type != ANON_INODE_FS_MAGIC)
 		return -EINVAL;
 	ret = pm_ioctl(fd, SYNC_IOC_FILE_INFO, &info);

@@ -82,7 +82,7 @@ PM_EXPORT int portalmem_buffer_import_from(struct portalmem_device *device,
 				    errno == ENOSYS ? -EOPNOTSUPP : -errno);
 	ret = pm_buffer_adopt(device, copy, bufferp);
 	if (ret)
-		close(copy);
+		pm_close_unknown(&copy, 1);
 	return ret;
 }
 
@@ -194,10 +194,11 @@ static int read_entry(const char *text, struct entry *entry)
 static int check_inherited(const struct entry *entry)
 {
 	int flags = fcntl(entry->fd, F_GETFD);
+	enum pm_kind kind;
 	struct stat st;
 
-	if (flags < 0 || flags & FD_CLOEXEC || fstat(entry->fd, &st) ||
-	    (uint64_t)st.st_dev != entry->device ||
+	if (flags < 0 || flags & FD_CLOEXEC || pm_fd_kind(entry->fd, &kind) ||
+	    fstat(entry->fd, &st) || (uint64_t)st.st_dev != entry->device ||
 	    (uint64_t)st.st_ino != entry->inode)
 		return -ESTALE;
 	return 0;

@@ -181,6 +181,14 @@ bool pm_is_absence(int error);
 /* Does the error say nothing about the backend, but about the process? */
 bool pm_is_shortage(int error);
 
+/* close.c */
+
+/*
+ * Close files that came from somebody else, and that may be anything: never for
+ * long. Entries below 0 are left out, and what FDS holds afterwards is nothing.
+ */
+void pm_close_unknown(int *fds, size_t count);
+
 /* fd.c: what the kernel says about a file descriptor */
 
 /* ioctl(2), repeated when a signal interrupts it. */
@@ -190,6 +198,14 @@ int pm_ioctl(int fd, unsigned long request, void *argument);
 int pm_open(const char *path);
 
 int pm_fd_duplicate(int fd);
+
+/*
+ * Is it a file of the kernel's own, of no file system that could be mounted,
+ * such as a dma-buf, a fence or an attachment? Nothing that is asked of such a
+ * file waits for a process or a network. Of another one, only what this
+ * function asks does not; no when that cannot be told.
+ */
+bool pm_fd_is_anonymous(int fd);
 
 /* Is it a dma-buf or a memfd that cannot shrink? -EINVAL otherwise. */
 int pm_fd_kind(int fd, enum pm_kind *kind);

@@ -290,20 +290,27 @@ PM_EXPORT int portalmem_buffer_send(struct portalmem_buffer *buffer, int socket)
 static void take_fds(const struct cmsghdr *header, struct baggage *baggage)
 {
 	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	size_t kept = OUR_FDS_MAX - baggage->count;
+	int fds[FDS_MAX];
 
-	for (size_t i = 0; i < count; i++) {
-		int fd;
+	if (count > FDS_MAX)
+		count = FDS_MAX;
+	if (kept > count)
+		kept = count;
+	memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+	memcpy(baggage->fds + baggage->count, fds, kept * sizeof(int));
+	baggage->count += kept;
+	baggage->surplus += count - kept;
+	pm_close_unknown(fds + kept, count - kept);
+}
 
-		memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
-		if (header->cmsg_type == SCM_RIGHTS &&
-		    baggage->count < OUR_FDS_MAX) {
-			baggage->fds[baggage->count++] = fd;
-			continue;
-		}
-		close(fd);
-		if (header->cmsg_type == SCM_RIGHTS)
-			baggage->surplus++;
-	}
+/* It is the kernel's own: the caller set SO_PASSPIDFD. */
+static void drop_pidfd(const struct cmsghdr *header)
+{
+	int fd;
+
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	close(fd);
 }
 
 static void take_control(const struct cmsghdr *header, struct baggage *baggage)
@@ -312,8 +319,10 @@ static void take_control(const struct cmsghdr *header, struct baggage *baggage)
 		return;
 	switch (header->cmsg_type) {
 	case SCM_RIGHTS:
-	case SCM_PIDFD: /* where the caller set SO_PASSPIDFD */
 		take_fds(header, baggage);
+		break;
+	case SCM_PIDFD:
+		drop_pidfd(header);
 		break;
 	case SCM_CREDENTIALS:
 		memcpy(&baggage->sender, CMSG_DATA(header),
@@ -335,11 +344,9 @@ static void take_baggage(struct msghdr *msg, struct baggage *baggage)
 		baggage->longer = true;
 }
 
-static void drop_baggage(const struct baggage *baggage)
+static void drop_baggage(struct baggage *baggage)
 {
-	for (size_t i = 0; i < baggage->count; i++)
-		if (baggage->fds[i] >= 0)
-			close(baggage->fds[i]);
+	pm_close_unknown(baggage->fds, baggage->count);
 }
 
 /* One recvmsg(2): how many bytes have come, or a negative errno. */

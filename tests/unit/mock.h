@@ -103,6 +103,9 @@ int mock_new_node(void);
 /* What /proc says of every dma-buf; NULL, as at first: it cannot be read. */
 void mock_set_fdinfo(const char *text);
 
+/* Forbid statx(2), as a sandbox may: it fails so, or with 0 not any more. */
+void mock_fail_statx(int error);
+
 /* Let the N-th calloc() from now on fail, 1 being the next. */
 void mock_fail_calloc(unsigned int n);
 

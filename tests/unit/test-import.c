@@ -210,6 +210,56 @@ START_TEST(other_files_are_einval)
 }
 END_TEST
 
+/* What 6.1 and 6.12 say there of a dma-buf; only the last line is chosen. */
+static const char proc_text[] =
+	"pos:\t0\nflags:\t02\nmnt_id:\t15\nino:\t3\nsize:\t4096\n"
+	"count:\t2\nexp_name:\tvgem\nname:\tany\n";
+
+START_TEST(dmabuf_is_known_from_proc_where_statx_is_forbidden)
+{
+	int fd = mock_new_dmabuf(PAGE);
+	int memfd = new_memfd(PAGE, F_SEAL_SHRINK);
+	struct portalmem_buffer *buffer;
+
+	mock_fail_statx(EPERM);
+	mock_set_fdinfo(proc_text);
+	ck_assert_int_eq(portalmem_buffer_import(NULL, fd, &buffer), 0);
+	portalmem_buffer_unref(buffer);
+	ck_assert_int_eq(portalmem_buffer_import(NULL, memfd, &buffer), 0);
+	portalmem_buffer_unref(buffer);
+	mock_fail_statx(0);
+	close(memfd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(dmabuf_that_nothing_tells_of_is_refused)
+{
+	int fd = mock_new_dmabuf(PAGE);
+
+	mock_fail_statx(EPERM);
+	assert_refused(NULL, fd, EINVAL);
+	mock_set_fdinfo("pos:\t0\nname:\texp_name:\tvgem\n");
+	assert_refused(NULL, fd, EINVAL);
+	assert_refused(NULL, -1, EBADF);
+	mock_fail_statx(0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(other_file_is_closed_also_without_memory)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	/* The first is the buffer's. */
+	mock_fail_calloc(2);
+	assert_refused(NULL, fds[0], EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 START_TEST(closed_descriptor_is_ebadf)
 {
 	int fd = mock_new_dmabuf(PAGE);
@@ -267,9 +317,12 @@ static Suite *import_suite(void)
 	tcase_add_test(tc, memfd_that_can_shrink_is_einval);
 	tcase_add_test(tc, empty_buffer_is_einval);
 	tcase_add_test(tc, other_files_are_einval);
+	tcase_add_test(tc, dmabuf_is_known_from_proc_where_statx_is_forbidden);
+	tcase_add_test(tc, dmabuf_that_nothing_tells_of_is_refused);
 	tcase_add_test(tc, closed_descriptor_is_ebadf);
 	tcase_add_test(tc, no_descriptor_left_is_emfile);
 	unit_add_shortage_test(tc, no_memory_is_enomem);
+	unit_add_shortage_test(tc, other_file_is_closed_also_without_memory);
 	tcase_add_test(tc, no_place_for_the_buffer_is_einval);
 	return suite;
 }

@@ -14,6 +14,7 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ static size_t expected_count;
 static size_t expected_next;
 
 static bool real_nodes;
+static const struct mock_kernel *kernel;
 static const char *fdinfo;
 static unsigned int calloc_countdown;
 static int memfd_create_error;
@@ -56,7 +58,7 @@ static int mmap_error;
 static int fallocate_error;
 static int statx_error;
 static short ready_events = POLLIN | POLLOUT;
-static unsigned int polls;
+static atomic_uint polls;
 
 void mock_expect(const struct mock_call *calls, size_t count)
 {
@@ -71,6 +73,11 @@ void mock_assert_done(void)
 	ck_assert_msg(expected_next == expected_count,
 		      "%zu of %zu expected calls came", expected_next,
 		      expected_count);
+}
+
+void mock_use_kernel(const struct mock_kernel *answers)
+{
+	kernel = answers;
 }
 
 void mock_use_real_nodes(void)
@@ -164,7 +171,7 @@ void mock_set_ready(short events)
 
 unsigned int mock_count_polls(void)
 {
-	return polls;
+	return atomic_load(&polls);
 }
 
 int mock_new_node(void)
@@ -188,6 +195,25 @@ static bool is_fake(int fd, enum mock_target part)
 	return false;
 }
 
+/* Any that a kernel would know a call for. */
+static bool is_any_fake(int fd, enum mock_target *part)
+{
+	static const enum mock_target parts[] = {MOCK_NODE, MOCK_BUFFER,
+						 MOCK_ATTACHMENT, MOCK_FENCE};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		*part = parts[i];
+		if (is_fake(fd, *part))
+			return true;
+	}
+	return false;
+}
+
+bool mock_is(int fd, enum mock_target part)
+{
+	return is_fake(fd, part);
+}
+
 static bool is_target(int fd, enum mock_target target)
 {
 	const int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
@@ -202,6 +228,15 @@ static const struct mock_call *next_call(const char *what)
 	ck_assert_msg(expected_next < expected_count,
 		      "%s, but no further call is expected", what);
 	return &expected[expected_next++];
+}
+
+/* What a function of the kernel's answered, as a system call gives it. */
+static int result_of(int ret)
+{
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
 }
 
 static int real_open(const char *path, int flags, mode_t mode)
@@ -244,6 +279,9 @@ static int do_open(const char *path, int flags, mode_t mode)
 	static const char fdinfo_dir[] = "/proc/thread-self/fdinfo/";
 	int fd;
 
+	if (!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/null", 9) &&
+	    kernel)
+		return result_of(kernel->open(path));
 	if (!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/null", 9) &&
 	    !(real_nodes && expected_next == expected_count))
 		return open_node(path, flags);
@@ -483,15 +521,17 @@ static int reply(const struct mock_call *call, unsigned char *argument)
 int ioctl(int fd, unsigned long request, ...)
 {
 	const struct mock_call *call;
+	enum mock_target on;
 	va_list args;
 	void *argument;
 
 	va_start(args, request);
 	argument = va_arg(args, void *);
 	va_end(args);
-	if (!is_fake(fd, MOCK_NODE) && !is_fake(fd, MOCK_BUFFER) &&
-	    !is_fake(fd, MOCK_ATTACHMENT) && !is_fake(fd, MOCK_FENCE))
+	if (!is_any_fake(fd, &on))
 		return (int)syscall(SYS_ioctl, fd, request, argument);
+	if (kernel)
+		return result_of(kernel->ioctl(on, request, argument));
 	call = next_call("ioctl");
 	ck_assert_msg(!call->open, "ioctl 0x%lx instead of open of %s", request,
 		      call->open);
@@ -507,9 +547,23 @@ int ioctl(int fd, unsigned long request, ...)
 /* Buffers and fences are as ready as mock_set_ready() said. */
 static int poll_ready(struct pollfd *fds, int timeout)
 {
-	polls++;
+	atomic_fetch_add(&polls, 1);
 	fds->revents = fds->events & ready_events;
 	return fds->revents ? 1 : real_poll(NULL, 0, timeout);
+}
+
+/* The kernel is asked every millisecond until the time is over. */
+static int poll_kernel(struct pollfd *fds, int timeout)
+{
+	while (!(fds->revents =
+			 (short)(kernel->ready() & (fds->events | POLLERR)))) {
+		if (!timeout)
+			return 0;
+		real_poll(NULL, 0, 1);
+		if (timeout > 0)
+			timeout--;
+	}
+	return 1;
 }
 
 /* With a prototype of its own: the C library's says that nothing is read. */
@@ -524,6 +578,8 @@ int mock_poll(struct pollfd *fds, nfds_t count, int timeout)
 		return poll_ready(fds, timeout);
 	if (count != 1 || !is_fake(fds->fd, MOCK_NODE))
 		return real_poll(fds, count, timeout);
+	if (kernel)
+		return poll_kernel(fds, timeout);
 	call = next_call("poll");
 	ck_assert_int_eq(fds->events, call->poll);
 	if (call->poll_timeout > 0) {

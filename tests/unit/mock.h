@@ -70,6 +70,21 @@ void mock_expect(const struct mock_call *calls, size_t count);
 #define MOCK_EXPECT(calls) \
 	mock_expect((calls), sizeof(calls) / sizeof((calls)[0]))
 
+/*
+ * Or have them answered by these, in any order and from any thread; NULL: by
+ * tables again. They return what the call does, or a negative errno.
+ */
+struct mock_kernel {
+	int (*open)(const char *path);
+	int (*ioctl)(enum mock_target on, unsigned long request,
+		     void *argument);
+	short (*ready)(void); /* what poll(2) finds on a node at the moment */
+};
+void mock_use_kernel(const struct mock_kernel *kernel);
+
+/* Is it one of ours? */
+bool mock_is(int fd, enum mock_target part);
+
 /* Fail the test unless all calls of the table came. */
 void mock_assert_done(void);
 

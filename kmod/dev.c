@@ -645,9 +645,9 @@ int portalmem_dev_init(void)
 	} fixed[] = {
 		{ "portalmem", "portalmem", 0660, &portalmem_system_heap,
 		  PORTALMEM_CACHED },
-		{ "portalmem-heap", "dma_heap/portalmem", 0660,
+		{ "portalmem-heap-system", "dma_heap/portalmem", 0660,
 		  &portalmem_system_heap, PORTALMEM_CACHED },
-		{ "portalmem-heap-wc", "dma_heap/portalmem-wc", 0660,
+		{ "portalmem-heap-portalmem-wc", "dma_heap/portalmem-wc", 0660,
 		  &portalmem_system_heap, PORTALMEM_WC },
 		/* Stricter: no cgroup pays for what it hands out. */
 		{ "portalmem-contiguous", "dma_heap/portalmem-contiguous", 0600,

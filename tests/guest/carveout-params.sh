@@ -56,5 +56,8 @@ check "each has its node" test -c /dev/dma_heap/a -a -c /dev/dma_heap/b
 rmmod portalmem
 check "their nodes go with the module" \
 	test ! -e /dev/dma_heap/a -a ! -e /dev/dma_heap/b
+check "no name is that of another node's device" loads carveouts=wc:2M@0x20000000
+check "and it has its node" test -c /dev/dma_heap/wc
+rmmod portalmem
 check "the module loads without any" loads
 tap_end

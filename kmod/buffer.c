@@ -31,8 +31,7 @@ buffer_create(struct portalmem_heap *heap,
 	ret = heap->ops->alloc(heap, request, &buffer->table);
 	if (ret)
 		goto uncharge;
-	atomic_long_add(request->npages, &heap->npages);
-	atomic_inc(&heap->buffers);
+	portalmem_stats_alloc(heap, request->npages);
 
 	buffer->heap = heap;
 	buffer->caching = request->caching;
@@ -60,8 +59,7 @@ void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
 	unsigned long npages = buffer->table.npages;
 
 	heap->ops->free(heap, &buffer->table, buffer->caching);
-	atomic_dec(&heap->buffers);
-	atomic_long_sub(npages, &heap->npages);
+	portalmem_stats_free(heap, npages);
 	portalmem_limit_uncharge(heap->limit, buffer->account, npages);
 	put_pid(buffer->pid);
 	mutex_destroy(&buffer->lock);

@@ -29,12 +29,14 @@
 /**
  * struct portalmem_node - a device node
  * @misc: its misc device
+ * @groups: folders of the misc device in sysfs, and NULL
  * @entry: of the list of all nodes
  * @heap: what it allocates from
  * @caching: what PORTALMEM_DEFAULT and DMA_HEAP_IOCTL_ALLOC mean on it
  */
 struct portalmem_node {
 	struct miscdevice misc;
+	const struct attribute_group *groups[3];
 	struct list_head entry;
 	struct portalmem_heap *heap;
 	u32 caching;
@@ -188,8 +190,8 @@ static int grant_finish(const struct grant *grant, int copied)
 	return 0;
 }
 
-static long ioc_alloc(struct portalmem_node *node, void __user *arg,
-		      size_t usize)
+static int alloc_and_tell(struct portalmem_node *node, void __user *arg,
+			  size_t usize)
 {
 	struct portalmem_ioc_alloc alloc;
 	struct portalmem_buffer *buffer;
@@ -218,12 +220,22 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 			    portalmem_copy_out(arg, usize, &alloc, sizeof(alloc)));
 }
 
+static long ioc_alloc(struct portalmem_node *node, void __user *arg,
+		      size_t usize)
+{
+	int ret = alloc_and_tell(node, arg, usize);
+
+	if (ret)
+		portalmem_stats_fail(node->heap, ret);
+	return ret;
+}
+
 /*
  * The kernel's own DMA heaps ignore what they do not know at the end of a
  * longer structure, and so programs may rely on it.
  */
-static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
-			   size_t usize)
+static int heap_alloc_and_tell(struct portalmem_node *node, void __user *arg,
+			       size_t usize)
 {
 	struct dma_heap_allocation_data data = {};
 	struct portalmem_ioc_alloc alloc = {};
@@ -249,7 +261,17 @@ static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 			    copy_to_user(arg, &data, size) ? -EFAULT : 0);
 }
 
-static long ioc_import_user(void __user *arg, size_t usize)
+static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
+			   size_t usize)
+{
+	int ret = heap_alloc_and_tell(node, arg, usize);
+
+	if (ret)
+		portalmem_stats_fail(node->heap, ret);
+	return ret;
+}
+
+static int import_and_tell(void __user *arg, size_t usize)
 {
 	struct portalmem_ioc_import_user import;
 	struct portalmem_request request;
@@ -275,6 +297,16 @@ static long ioc_import_user(void __user *arg, size_t usize)
 	return grant_finish(&grant,
 			    portalmem_copy_out(arg, usize, &import,
 					       sizeof(import)));
+}
+
+static long ioc_import_user(void __user *arg, size_t usize)
+{
+	int ret = import_and_tell(arg, usize);
+
+	if (ret)
+		portalmem_stats_fail(&portalmem_user_heap, ret);
+	/* What the kernel says everywhere when RLIMIT_MEMLOCK is reached. */
+	return ret == -EDQUOT ? -ENOMEM : ret;
 }
 
 static long ioc_info(void __user *arg, size_t usize)
@@ -456,6 +488,7 @@ static long ioc_heap(struct portalmem_node *node, void __user *arg,
 {
 	struct portalmem_heap *heap = node->heap;
 	struct portalmem_ioc_heap info = {};
+	unsigned long npages;
 	int ret;
 
 	ret = portalmem_check_flags(arg, usize);
@@ -467,8 +500,8 @@ static long ioc_heap(struct portalmem_node *node, void __user *arg,
 	info.features = heap->features;
 	if (!portalmem_mmap_is_pinnable())
 		info.features &= ~PORTALMEM_HEAP_PINNABLE;
-	info.used = (u64)atomic_long_read(&heap->npages) << PAGE_SHIFT;
-	info.buffers = atomic_read(&heap->buffers);
+	portalmem_stats_live(heap, &npages, &info.buffers);
+	info.used = (u64)npages << PAGE_SHIFT;
 	strscpy_pad(info.name, heap->name, sizeof(info.name));
 	portalmem_limit_describe(heap->limit, &info);
 	heap->ops->describe(heap, &info);
@@ -567,6 +600,11 @@ static int add_node(const char *misc_name, const char *path, umode_t mode,
 	node->misc.nodename = kstrdup(path, GFP_KERNEL);
 	node->misc.mode = mode;
 	node->misc.fops = &portalmem_fops;
+	node->misc.groups = node->groups;
+	node->groups[0] = portalmem_stats_group(heap);
+	/* What is imported is on no node's heap. */
+	if (heap == &portalmem_system_heap)
+		node->groups[1] = portalmem_stats_group(&portalmem_user_heap);
 	ret = node->misc.name && node->misc.nodename ?
 		      misc_register(&node->misc) :
 		      -ENOMEM;

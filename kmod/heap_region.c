@@ -421,7 +421,7 @@ static struct portalmem_region *create(const char *name, struct gen_pool *pool,
 				       u32 caching, struct device *dev)
 {
 	struct portalmem_region *region;
-	int ret = 0;
+	int ret;
 
 	region = kzalloc(sizeof(*region), GFP_KERNEL);
 	if (!region)
@@ -443,6 +443,9 @@ static struct portalmem_region *create(const char *name, struct gen_pool *pool,
 		region->heap.features |= PORTALMEM_HEAP_PINNABLE;
 	region->heap.cachings = possible_cachings(backing, caching);
 	region->heap.dev = get_device(dev);
+	ret = portalmem_stats_create(&region->heap, "stats");
+	if (ret)
+		goto put_device;
 
 	mutex_lock(&regions_lock);
 	if (!is_valid_name(name))
@@ -452,12 +455,16 @@ static struct portalmem_region *create(const char *name, struct gen_pool *pool,
 	if (!ret)
 		list_add_tail(&region->node, &regions);
 	mutex_unlock(&regions_lock);
-	if (ret) {
-		put_device(dev);
-		kfree(region);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		goto destroy_stats;
 	return region;
+
+destroy_stats:
+	portalmem_stats_destroy(&region->heap);
+put_device:
+	put_device(dev);
+	kfree(region);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -551,6 +558,7 @@ void portalmem_regions_destroy(void)
 		if (region->owns_pool)
 			gen_pool_destroy(region->pool);
 		put_device(region->heap.dev);
+		portalmem_stats_destroy(&region->heap);
 		mutex_destroy(&region->lock);
 		kfree(region);
 	}

@@ -58,6 +58,7 @@ static const struct portalmem_heap_ops system_ops = {
 	.alloc = system_alloc,
 	.free = system_free,
 	.describe = system_describe,
+	.pooled = portalmem_pool_npages,
 };
 
 struct portalmem_heap portalmem_system_heap = {

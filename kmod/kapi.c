@@ -11,6 +11,31 @@
 
 #include "portalmem.h"
 
+static struct dma_buf *alloc_from(struct portalmem_heap *heap,
+				  const struct portalmem_options *options)
+{
+	struct portalmem_ioc_alloc alloc = {
+		.flags = options->flags,
+		.caching = options->caching,
+		.size = options->size,
+		.fd_flags = O_RDWR,
+		.node = options->node,
+		.address_bits = options->address_bits,
+		.alignment = options->alignment,
+	};
+	struct portalmem_request request;
+	int ret;
+
+	/* A region's old contents are for who administrates the machine. */
+	if (options->flags & PORTALMEM_ALLOC_ADOPT)
+		return ERR_PTR(-EINVAL);
+	if (options->name &&
+	    strscpy(alloc.name, options->name, sizeof(alloc.name)) < 0)
+		return ERR_PTR(-EINVAL);
+	ret = portalmem_request_init(&request, heap, heap->caching, &alloc);
+	return ret ? ERR_PTR(ret) : portalmem_buffer_export(heap, &request);
+}
+
 /**
  * portalmem_alloc - allocate a buffer
  * @heap: name of the heap, as PORTALMEM_IOC_HEAP tells it: "system",
@@ -34,33 +59,17 @@
 struct dma_buf *portalmem_alloc(const char *heap,
 				const struct portalmem_options *options)
 {
-	struct portalmem_ioc_alloc alloc = {
-		.flags = options->flags,
-		.caching = options->caching,
-		.size = options->size,
-		.fd_flags = O_RDWR,
-		.node = options->node,
-		.address_bits = options->address_bits,
-		.alignment = options->alignment,
-	};
-	struct portalmem_request request;
 	struct portalmem_heap *source;
-	int ret;
+	struct dma_buf *dmabuf;
 
 	might_sleep();
-	/* A region's old contents are for who administrates the machine. */
-	if (options->flags & PORTALMEM_ALLOC_ADOPT)
-		return ERR_PTR(-EINVAL);
-	if (options->name &&
-	    strscpy(alloc.name, options->name, sizeof(alloc.name)) < 0)
-		return ERR_PTR(-EINVAL);
 	source = portalmem_dev_find_heap(heap);
 	if (!source)
 		return ERR_PTR(-ENODEV);
-	ret = portalmem_request_init(&request, source, source->caching, &alloc);
-	if (ret)
-		return ERR_PTR(ret);
-	return portalmem_buffer_export(source, &request);
+	dmabuf = alloc_from(source, options);
+	if (IS_ERR(dmabuf))
+		portalmem_stats_fail(source, PTR_ERR(dmabuf));
+	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(portalmem_alloc, PORTALMEM_NAMESPACE);
 

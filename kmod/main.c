@@ -11,9 +11,12 @@ static int __init portalmem_init(void)
 	int ret;
 
 	portalmem_limit_init();
-	ret = portalmem_device_init();
+	ret = portalmem_stats_init();
 	if (ret)
 		return ret;
+	ret = portalmem_device_init();
+	if (ret)
+		goto exit_stats;
 	ret = portalmem_user_device_init();
 	if (ret)
 		goto exit_device;
@@ -46,6 +49,8 @@ exit_user_device:
 	portalmem_user_device_exit();
 exit_device:
 	portalmem_device_exit();
+exit_stats:
+	portalmem_stats_exit();
 	return ret;
 }
 
@@ -58,6 +63,7 @@ static void __exit portalmem_exit(void)
 	portalmem_pool_exit();
 	portalmem_user_device_exit();
 	portalmem_device_exit();
+	portalmem_stats_exit();
 }
 
 module_init(portalmem_init);

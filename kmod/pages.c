@@ -119,8 +119,15 @@ static struct page *take_chunk(unsigned int *order,
 	for (;;) {
 		struct page *page = portalmem_pool_take(*order, request);
 
-		if (!page)
-			page = alloc_fresh(*order, request);
+		if (page) {
+			portalmem_stats_count(&portalmem_system_heap,
+					      PORTALMEM_POOL_HITS);
+			return page;
+		}
+		page = alloc_fresh(*order, request);
+		if (page)
+			portalmem_stats_count(&portalmem_system_heap,
+					      PORTALMEM_POOL_MISSES);
 		if (page || !*order)
 			return page;
 		(*order)--;

@@ -26,6 +26,7 @@
 #include "compat.h"
 
 struct portalmem_heap;
+struct portalmem_stats;
 
 /**
  * struct portalmem_segment - one physically contiguous run of a buffer
@@ -103,6 +104,7 @@ struct portalmem_request {
  * @alloc: fill in the table with zeroed pages in the caching mode asked for
  * @free: take them back; some may still be held by others (GUP)
  * @describe: fill in what PORTALMEM_IOC_HEAP says of the memory behind it
+ * @pooled: pages that are kept for later buffers; NULL for none
  */
 struct portalmem_heap_ops {
 	int (*alloc)(struct portalmem_heap *heap,
@@ -112,6 +114,7 @@ struct portalmem_heap_ops {
 		     u32 caching);
 	void (*describe)(struct portalmem_heap *heap,
 			 struct portalmem_ioc_heap *info);
+	unsigned long (*pooled)(void);
 };
 
 #define PORTALMEM_CACHING_BIT(caching) (1U << (caching))
@@ -129,8 +132,7 @@ struct portalmem_heap_ops {
  * @limit: how much one user and all of them may hold, or NULL
  * @dev: stands for the devices that use its memory unknown to the kernel, or
  *	NULL when nothing is known of them
- * @npages: pages in live buffers
- * @buffers: live buffers
+ * @stats: what is counted, portalmem_stats_create()
  */
 struct portalmem_heap {
 	const char *name;
@@ -140,8 +142,7 @@ struct portalmem_heap {
 	u32 caching;
 	struct portalmem_limit *limit;
 	struct device *dev;
-	atomic_long_t npages;
-	atomic_t buffers;
+	struct portalmem_stats *stats;
 };
 
 /**
@@ -274,6 +275,56 @@ void portalmem_limit_uncharge(struct portalmem_limit *limit,
 			      unsigned long npages);
 void portalmem_limit_describe(struct portalmem_limit *limit,
 			      struct portalmem_ioc_heap *info);
+
+/* stats.c */
+
+/**
+ * enum portalmem_count - what is counted of each heap, and never goes down
+ * @PORTALMEM_POOL_HITS: chunks that came from the pool
+ * @PORTALMEM_POOL_MISSES: chunks that came from the system
+ * @PORTALMEM_ALLOCATIONS: buffers
+ * @PORTALMEM_FREES: buffers that are gone
+ * @PORTALMEM_FAILURES_NOMEM: refused for lack of memory
+ * @PORTALMEM_FAILURES_LIMIT: above a limit
+ * @PORTALMEM_FAILURES_INVALID: requests that make no sense
+ * @PORTALMEM_FAILURES_UNSUPPORTED: what the heap cannot do
+ * @PORTALMEM_FAILURES_DENIED: what the caller may not do
+ * @PORTALMEM_FAILURES_BUSY: to be adopted while somebody has it
+ * @PORTALMEM_FAILURES_FILES: no file descriptor left
+ * @PORTALMEM_FAILURES_INTERRUPTED: the caller was killed
+ * @PORTALMEM_FAILURES_FAULT: memory of the caller's that cannot be used
+ * @PORTALMEM_COUNTS: how many there are
+ */
+enum portalmem_count {
+	PORTALMEM_POOL_HITS,
+	PORTALMEM_POOL_MISSES,
+	PORTALMEM_ALLOCATIONS,
+	PORTALMEM_FREES,
+	PORTALMEM_FAILURES_NOMEM,
+	PORTALMEM_FAILURES_LIMIT,
+	PORTALMEM_FAILURES_INVALID,
+	PORTALMEM_FAILURES_UNSUPPORTED,
+	PORTALMEM_FAILURES_DENIED,
+	PORTALMEM_FAILURES_BUSY,
+	PORTALMEM_FAILURES_FILES,
+	PORTALMEM_FAILURES_INTERRUPTED,
+	PORTALMEM_FAILURES_FAULT,
+	PORTALMEM_COUNTS,
+};
+
+int portalmem_stats_init(void);
+void portalmem_stats_exit(void);
+int portalmem_stats_create(struct portalmem_heap *heap, const char *folder);
+void portalmem_stats_destroy(struct portalmem_heap *heap);
+const struct attribute_group *
+portalmem_stats_group(const struct portalmem_heap *heap);
+void portalmem_stats_count(struct portalmem_heap *heap,
+			   enum portalmem_count count);
+void portalmem_stats_alloc(struct portalmem_heap *heap, unsigned long npages);
+void portalmem_stats_free(struct portalmem_heap *heap, unsigned long npages);
+void portalmem_stats_fail(struct portalmem_heap *heap, int error);
+void portalmem_stats_live(const struct portalmem_heap *heap,
+			  unsigned long *npages, unsigned int *buffers);
 
 /* pages.c */
 

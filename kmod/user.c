@@ -176,9 +176,10 @@ static int user_alloc(struct portalmem_heap *heap,
 	charge->mm = mm;
 	charge->is_written = !request->read_only;
 
-	ret = account_locked_vm(mm, request->npages, true);
-	if (ret)
+	if (account_locked_vm(mm, request->npages, true)) {
+		ret = -EDQUOT;
 		goto free_charge;
+	}
 	ret = pin_table(table, request);
 	if (ret)
 		goto uncharge;

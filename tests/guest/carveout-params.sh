@@ -58,6 +58,8 @@ check "their nodes go with the module" \
 	test ! -e /dev/dma_heap/a -a ! -e /dev/dma_heap/b
 check "no name is that of another node's device" loads carveouts=wc:2M@0x20000000
 check "and it has its node" test -c /dev/dma_heap/wc
+check "its statistics are those of its heap" \
+	grep -q '^wc$' /sys/class/misc/portalmem-heap-wc/stats/heap
 rmmod portalmem
 check "the module loads without any" loads
 tap_end

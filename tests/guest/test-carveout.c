@@ -22,6 +22,7 @@
 #include "kmod/pm_importer.h"
 #include "kmod/pm_memtype.h"
 #include "maintenance.h"
+#include "stats.h"
 
 #define FPGA "/dev/dma_heap/fpga"
 #define FPGA_SIZE MIB(64)
@@ -207,6 +208,40 @@ START_TEST(adoption_of_what_is_taken_or_outside_is_refused)
 	request = adoption(100, 4096);
 	ck_assert_int_eq(guest_try(FPGA, &request), EINVAL);
 	close(fd);
+}
+END_TEST
+
+START_TEST(a_region_has_statistics_of_its_own)
+{
+	static const char folder[] =
+		"/sys/class/misc/portalmem-heap-fpga/stats";
+	struct portalmem_ioc_alloc request = adoption(MIB(8), MIB(1));
+	int fd = guest_alloc_from(FPGA, request);
+	struct stats_failures before = stats_failures_now(folder);
+
+	ck_assert_uint_eq(stats_read(folder, "live_bytes"), MIB(1));
+	ck_assert_uint_eq(stats_read(folder, "live_buffers"), 1);
+	ck_assert_uint_ge(stats_read(folder, "peak_bytes"), MIB(1));
+	ck_assert_int_eq(guest_try(FPGA, &request), EBUSY);
+	stats_assert_one_more(&before, "failures_busy");
+	close(fd);
+	ck_assert_uint_eq(stats_read(folder, "live_bytes"), 0);
+	ck_assert_uint_eq(stats_read(folder, "allocations"),
+			  stats_read(folder, "frees"));
+}
+END_TEST
+
+START_TEST(adoption_that_is_denied_is_counted)
+{
+	static const char folder[] =
+		"/sys/class/misc/portalmem-heap-fpga/stats";
+	struct stats_failures before = stats_failures_now(folder);
+	int node = guest_open(FPGA);
+
+	guest_drop_rawio();
+	try_adoption(node);
+	stats_assert_one_more(&before, "failures_denied");
+	close(node);
 }
 END_TEST
 
@@ -648,6 +683,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, heaps_are_described_as_they_are, 0, AREAS);
 	tcase_add_test(tcase, adoption_wants_privilege);
 	tcase_add_test(tcase, adoption_of_what_is_taken_or_outside_is_refused);
+	tcase_add_test(tcase, a_region_has_statistics_of_its_own);
+	tcase_add_test(tcase, adoption_that_is_denied_is_counted);
 	tcase_add_test(tcase, a_buffer_goes_where_it_fits_best);
 	tcase_add_loop_test(tcase, a_full_or_fragmented_region_is_enomem, 0,
 			    AREAS);

@@ -447,8 +447,8 @@ static void attachment_show_fdinfo(struct seq_file *seq, struct file *file)
 	const struct attachment *attachment = file->private_data;
 	const struct portalmem_ioc_attachment *info = &attachment->info;
 
-	seq_printf(seq, "dmabuf_inode:\t%lu\n",
-		   file_inode(attachment->dmabuf->file)->i_ino);
+	seq_printf(seq, "dmabuf_inode:\t%llu\n",
+		   (u64)file_inode(attachment->dmabuf->file)->i_ino);
 	seq_printf(seq, "size:\t%llu\n", info->size);
 	seq_printf(seq, "device:\t%s/%s%s\n", info->bus, info->device,
 		   is_gone(attachment) ? " (gone)" : "");

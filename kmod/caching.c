@@ -174,10 +174,11 @@ static int after_clear(struct page *page, unsigned long npages, u32 caching)
 int portalmem_caching_clear(struct page *page, unsigned long npages,
 			    u32 caching)
 {
-	unsigned long i;
+	unsigned long pfn = page_to_pfn(page);
+	unsigned long end = pfn + npages;
 
-	for (i = 0; i < npages; i++) {
-		clear_highpage(nth_page(page, i));
+	for (; pfn < end; pfn++) {
+		clear_highpage(pfn_to_page(pfn));
 		cond_resched();
 	}
 	return after_clear(page, npages, caching);

@@ -63,6 +63,13 @@ static inline int portalmem_alloc_contig_range(unsigned long start,
 			     spinlock_t *lock, void *data)
 #endif
 
+/* Is it a page that a driver lets the kernel move? */
+#ifdef PORTALMEM_HAVE_MOVABLE_OPS
+#define portalmem_page_is_movable(page) page_has_movable_ops(page)
+#else
+#define portalmem_page_is_movable(page) __PageMovable(page)
+#endif
+
 #ifdef PORTALMEM_HAVE_VM_FLAGS_CLEAR
 #define portalmem_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)
 #else

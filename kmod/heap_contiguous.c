@@ -81,7 +81,7 @@ static u16 block_cost(struct zone *zone, unsigned long start)
 			return BLOCK_FIXED;
 		/* Free pages in a CPU's own list have no reference. */
 		if (page_count(page) && !PageLRU(compound_head(page)) &&
-		    !__PageMovable(page))
+		    !portalmem_page_is_movable(page))
 			return BLOCK_FIXED;
 		/* The kernel would wait for it to be let go, in vain. */
 		if (folio_maybe_dma_pinned(page_folio(page)))

@@ -107,6 +107,23 @@ extern enum lru_status portalmem_probe(struct list_head *item,
 list_lru_walk_cb portalmem_callback = portalmem_probe;
 END
 
+# 6.17 has a flag and a type for what was a bit of the page's mapping.
+probe MOVABLE_OPS <<'END'
+#include <linux/page-flags.h>
+int portalmem_probe(struct page *page);
+int portalmem_probe(struct page *page)
+{
+	return __PageMovable(page);
+}
+---
+#include <linux/page-flags.h>
+int portalmem_probe(struct page *page);
+int portalmem_probe(struct page *page)
+{
+	return page_has_movable_ops(page);
+}
+END
+
 # 6.7 allocates shrinkers.
 probe SHRINKER_ALLOC <<'END'
 #include <linux/mm.h>

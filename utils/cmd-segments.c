@@ -99,7 +99,7 @@ const struct command command_segments = {
 	.name = "segments",
 	.run = run_segments,
 	.usage = "[BUFFER]",
-	.summary = "print a buffer's translation table",
+	.summary = "show the physically contiguous runs of a buffer",
 	.help = "Prints the physically contiguous runs that a buffer is made "
 		"of. It has\n"
 		"physical addresses for root (CAP_SYS_RAWIO) only, unless the "

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "manual.h"
 #include "parse.h"
 #include "report.h"
 #include "signals.h"
@@ -23,8 +24,11 @@ static const struct command command_help = {
 	.name = "help",
 	.run = run_help,
 	.usage = "[SUBCOMMAND]",
-	.summary = "explain the program or a subcommand",
-	.help = "Without SUBCOMMAND, lists the subcommands.\n",
+	.summary = "explain portalmem or one of its subcommands",
+	.help = "Shows the manual page of SUBCOMMAND on a terminal, and else "
+		"prints what\n"
+		"its --help prints. Without SUBCOMMAND, lists the "
+		"subcommands.\n",
 };
 
 static const struct command *const commands[] = {
@@ -91,13 +95,17 @@ void expect_arguments(int argc, char **argv, int most)
 static int run_help(struct context *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {COMMON_OPTIONS};
+	const struct command *command;
 
 	next_option(ctx, argc, argv, ":", options);
 	expect_arguments(argc, argv, 1);
-	if (optind == argc)
+	if (optind == argc) {
 		print_program_help();
-	else
-		print_command_help(find_command(argv[optind]));
+		return EXIT_DONE;
+	}
+	command = find_command(argv[optind]);
+	show_manual(command->name);
+	print_command_help(command);
 	return EXIT_DONE;
 }
 

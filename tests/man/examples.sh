@@ -367,13 +367,22 @@ check_program()
 	fi
 }
 
-# run_script N: the Nth example of portalmem(1), in a folder of its own.
+# run_script PAGE N: the Nth example of a page of section 1, in a folder of its
+# own.
 run_script()
 {
-	mkdir "$work/$1"
-	extract "$top_srcdir/man/portalmem.1" "$1" > "$work/$1.sh"
-	(cd "$work/$1" &&
-		PATH=$top_builddir/utils:$PATH timeout 120 sh -eu "../$1.sh")
+	folder=$work/$(basename "$1").$2
+	mkdir "$folder"
+	extract "$1" "$2" > "$folder.sh"
+	(cd "$folder" &&
+		PATH=$top_builddir/utils:$PATH timeout 120 sh -eu "$folder.sh")
+}
+
+count_scripts()
+{
+	awk '/^\.Sh / { examples = $2 == "EXAMPLES" }
+		/^\.Bd -literal/ && examples { number++ }
+		END { print number + 0 }' "$1"
 }
 
 LC_ALL=C
@@ -395,10 +404,13 @@ for page in "$top_srcdir"/man/*.[347]; do
 	check_program "$page" "$name"
 done
 
-scripts=$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' \
-	"$top_srcdir/man/portalmem.1" | grep -c '^\.Bd -literal')
-for number in $(seq "$scripts"); do
-	run run_script "$number"
-	check "example $number of portalmem.1 works" status_is 0
+for page in "$top_srcdir"/man/*.1; do
+	name=$(basename "$page")
+	scripts=$(count_scripts "$page")
+	check "$name has an example" test "$scripts" -gt 0
+	for number in $(seq "$scripts"); do
+		run run_script "$page" "$number"
+		check "example $number of $name works" status_is 0
+	done
 done
 tap_end

@@ -98,14 +98,38 @@ subcommands()
 			inside { print $1 }'
 }
 
-# missing_options ARGUMENT...: the long options that this command line's output
-# names and portalmem(1) does not explain.
+# What the list of subcommands says of one.
+summary_of()
+{
+	sed -n "s/^  $1  *\([a-z].*\)/\1/p"
+}
+
+# explains PAGE OPTION: the page has an item about the option.
+explains()
+{
+	grep -q "^\.It.*Fl -${2#--}\\( \\|\$\\)" "$1"
+}
+
+# missing_options SUBCOMMAND: the long options that its --help names and that
+# neither its page explains nor, for those of all subcommands, portalmem(1).
 missing_options()
 {
-	"$portalmem" "$@" | grep -o -e '--[a-z][a-z-]*' | sort -u |
+	"$portalmem" "$1" --help | grep -o -e '--[a-z][a-z-]*' | sort -u |
 		while read -r option; do
-			grep -q "^\.It.*Fl -${option#--}\\( \\|\$\\)" \
-				"$man/portalmem.1" || echo "$option"
+			explains "$man/portalmem-$1.1" "$option" ||
+				explains "$man/portalmem.1" "$option" ||
+				echo "$option"
+		done
+}
+
+# surplus_options SUBCOMMAND: the long options that its page explains and that
+# its --help does not.
+surplus_options()
+{
+	"$portalmem" "$1" --help > "$work/help"
+	sed -n '/^\.It/s/Fl -\([a-z]\)/\n--\1/gp' "$man/portalmem-$1.1" |
+		sed -n 's/^\(--[a-z-]*\).*/\1/p' | while read -r option; do
+			grep -q -w -e "$option" "$work/help" || echo "$option"
 		done
 }
 
@@ -149,10 +173,20 @@ list=$(cat "$work/.out")
 for subcommand in ${list:?}; do
 	run grep "^\.It Cm $subcommand\$" "$man/portalmem.1"
 	check "portalmem.1 explains $subcommand" status_is 0
-	run missing_options help "$subcommand"
-	check "portalmem.1 has each option that help $subcommand names" \
-		out_empty
+	run grep -x ".Xr portalmem-$subcommand 1 ." "$man/portalmem.1"
+	check "portalmem.1 refers to its page" status_is 0
+	check "portalmem-$subcommand.1 is there" \
+		test -e "$man/portalmem-$subcommand.1"
+	run missing_options "$subcommand"
+	check "it has each option that $subcommand --help names" out_empty
+	run surplus_options "$subcommand"
+	check "and no other" out_empty
+	run grep -x ".Nd $("$portalmem" help | summary_of "$subcommand")" \
+		"$man/portalmem-$subcommand.1"
+	check "it is summed up as in the list of subcommands" status_is 0
 done
-run missing_options help
-check 'portalmem.1 has each option that help names' out_empty
+"$portalmem" --help | grep -o -e '--[a-z][a-z-]*' | sort -u > "$work/options"
+while read -r option; do
+	check "portalmem.1 explains $option" explains "$man/portalmem.1" "$option"
+done < "$work/options"
 tap_end

@@ -93,6 +93,60 @@ json_lacks()
 	json_valid && ! "$json_check" "$1" <"$work/.out" >/dev/null 2>&1
 }
 
+# The subcommands, as the command lists them.
+subcommands()
+{
+	"$PORTALMEM" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'
+}
+
+schemas=$top_srcdir/utils/schema
+
+# keep_json NAME: the JSON that was printed should be as the schema NAME says.
+# check_schemas, at the end, judges all of it at once.
+keep_json()
+{
+	check "$1 --json prints one line of strict JSON" json_valid
+	printf '%s ' "$1" >>"$work/.json"
+	cat "$work/.out" >>"$work/.json"
+}
+
+# The Python that has the validator.
+schema_python()
+{
+	for schema_candidate in python3 /usr/bin/python3; do
+		if "$schema_candidate" -c 'import jsonschema' 2>/dev/null; then
+			echo "$schema_candidate"
+			return
+		fi
+	done
+}
+
+# check_schemas [--strict]: the JSON that was kept is as documented, and there
+# was some of each subcommand.
+check_schemas()
+{
+	schema_program=$(schema_python)
+	for schema_name in $(subcommands | grep -v -x help); do
+		check "$schema_name has a schema" \
+			test -e "$schemas/$schema_name.json"
+		check "there is JSON of $schema_name to judge" \
+			grep -q "^$schema_name " "$work/.json"
+	done
+	if [ -z "$schema_program" ]; then
+		skip "the JSON is as documented" "python3-jsonschema is missing"
+		return
+	fi
+	"$schema_program" "$top_srcdir/tests/cli/json-schema.py" "$@" \
+		"$schemas" <"$work/.json" >"$work/.judged" 2>"$work/.why" || :
+	check "every JSON is judged" [ "$(wc -l <"$work/.judged")" -eq \
+		"$(wc -l <"$work/.json")" ]
+	sed 's/^/# /' "$work/.why"
+	while read -r schema_verdict schema_name; do
+		check "JSON is as the schema of ${schema_name%%:*} says" \
+			[ "$schema_verdict $schema_name" = "good $schema_name" ]
+	done <"$work/.judged"
+}
+
 # The lengths of the segments in the JSON that was printed add up to $1 bytes.
 lengths_are()
 {

@@ -4,7 +4,8 @@
  * in what the command prints: the functions below stand before the C library's.
  *
  * Three nodes are there, and two devices. The file that FAKE_MODULE_LOG names
- * gets a line about each allocation and each attachment that is asked for.
+ * gets a line about each allocation, each attachment and each sync that is asked
+ * for.
  */
 #undef _FORTIFY_SOURCE
 #include <config.h>
@@ -290,6 +291,56 @@ static int ioctl_attachment(unsigned long request, void *argument)
 	}
 }
 
+/*
+ * Up to 2 MiB at a multiple of 2 MiB, up to 64 KiB at a page below that, and the
+ * rest above. With FAKE_MODULE_HIDES set, who asks may not know where that is.
+ */
+static int do_segments(struct portalmem_ioc_segments *segments)
+{
+	static const struct portalmem_ioc_segment all[] = {
+		{.length = 2 * MIB, .physical = 0x40000000},
+		{.length = 64 * 1024, .physical = 0x12341000},
+		{.length = UINT64_MAX, .physical = 0x80200000},
+	};
+	struct portalmem_ioc_segment *table =
+		(struct portalmem_ioc_segment *)(uintptr_t)segments->segments;
+	uint64_t offset = 0;
+	uint32_t room = segments->count;
+	struct stat st;
+
+	if (!is_file(segments->fd, BUFFER_FILE) || fstat(segments->fd, &st))
+		return fail(EINVAL);
+	segments->total = 0;
+	segments->count = 0;
+	for (size_t i = 0; offset < (uint64_t)st.st_size; i++) {
+		struct portalmem_ioc_segment segment = all[i];
+
+		segment.offset = offset;
+		if (segment.length > (uint64_t)st.st_size - offset)
+			segment.length = (uint64_t)st.st_size - offset;
+		if (getenv("FAKE_MODULE_HIDES"))
+			segment.physical = 0;
+		offset += segment.length;
+		if (segments->total++ >= segments->first &&
+		    segments->count < room)
+			table[segments->count++] = segment;
+	}
+	return 0;
+}
+
+static int do_sync(const struct portalmem_ioc_sync *sync)
+{
+	const struct portalmem_ioc_range *ranges =
+		(const struct portalmem_ioc_range *)(uintptr_t)sync->ranges;
+
+	for (uint32_t i = 0; i < sync->count; i++)
+		write_log("sync flags %" PRIu32 " offset %" PRIu64
+			  " length %" PRIu64 "\n",
+			  (uint32_t)sync->flags, (uint64_t)ranges[i].offset,
+			  (uint64_t)ranges[i].length);
+	return 0;
+}
+
 static int do_trim(struct node *node, struct portalmem_ioc_trim *trim)
 {
 	trim->freed = node->pooled;
@@ -321,6 +372,10 @@ int ioctl(int fd, unsigned long request, ...)
 		return do_alloc(node, argument);
 	case PORTALMEM_IOC_INFO:
 		return do_info(argument);
+	case PORTALMEM_IOC_SYNC:
+		return do_sync(argument);
+	case PORTALMEM_IOC_SEGMENTS:
+		return do_segments(argument);
 	case PORTALMEM_IOC_ATTACH:
 		return do_attach(argument);
 	case PORTALMEM_IOC_TRIM:

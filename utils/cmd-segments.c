@@ -5,18 +5,23 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "buffer.h"
 #include "json.h"
+#include "outfile.h"
+#include "parse.h"
 #include "report.h"
+#include "segments.h"
 
-struct table {
-	size_t count;
-	struct portalmem_segment *segments;
+enum {
+	OPTION_SVG = OPTION_OWN
 };
 
 /* The table of a buffer does not change, so that asking twice is enough. */
-static int read_table(struct portalmem_buffer *buffer, struct table *table)
+static int read_table(struct portalmem_buffer *buffer,
+		      struct segment_table *table)
 {
 	int ret;
 
@@ -34,15 +39,18 @@ static int read_table(struct portalmem_buffer *buffer, struct table *table)
 	return EXIT_DONE;
 }
 
-static void print_text(const struct table *table)
+static void print_text(const struct segment_table *table)
 {
-	printf("%7s  %18s  %18s  %18s\n", "segment", "offset", "length",
-	       "physical");
+	char size[SIZE_TEXT_ROOM];
+
+	printf("%7s  %18s  %18s  %8s  %18s\n", "segment", "offset", "length",
+	       "size", "physical");
 	for (size_t i = 0; i < table->count; i++) {
 		const struct portalmem_segment *segment = &table->segments[i];
 
-		printf("%7zu  %#18" PRIx64 "  %#18" PRIx64 "  ", i,
-		       segment->offset, segment->length);
+		format_size_short(size, segment->length);
+		printf("%7zu  %#18" PRIx64 "  %#18" PRIx64 "  %8s  ", i,
+		       segment->offset, segment->length, size);
 		if (segment->physical)
 			printf("%#18" PRIx64 "\n", segment->physical);
 		else
@@ -50,7 +58,7 @@ static void print_text(const struct table *table)
 	}
 }
 
-static void print_json(const struct table *table)
+static void print_json(const struct segment_table *table)
 {
 	struct json json = {.out = stdout};
 
@@ -73,23 +81,83 @@ static void print_json(const struct table *table)
 	json_finish(&json);
 }
 
-static int run_segments(struct context *ctx, int argc, char **argv)
+static int draw(FILE *out, struct portalmem_buffer *buffer,
+		const struct segment_table *table)
 {
-	static const struct option options[] = {COMMON_OPTIONS};
-	struct portalmem_buffer *buffer;
-	struct table table = {0};
+	struct portalmem_info info = PORTALMEM_INFO_INIT;
+	int ret = portalmem_buffer_get_info(buffer, &info);
+
+	if (ret)
+		return failed_call("asking about the buffer", ret);
+	ret = draw_segments(out, table, info.name);
+	if (ret)
+		return failed("drawing %zu segments: %s; free memory",
+			      table->count, strerror(-ret));
+	return EXIT_DONE;
+}
+
+static int draw_to_file(const char *path, struct portalmem_buffer *buffer,
+			const struct segment_table *table)
+{
+	struct outfile file;
+	FILE *out = NULL;
+	int copy;
+	int status = outfile_open(&file, path);
+
+	if (status != EXIT_DONE)
+		return status;
+	copy = dup(file.fd);
+	if (copy >= 0)
+		out = fdopen(copy, "w");
+	if (out)
+		status = draw(out, buffer, table);
+	else
+		status = outfile_failed(&file, errno);
+	errno = 0;
+	if (out && (ferror(out) | fclose(out)) && status == EXIT_DONE)
+		status = outfile_failed(&file, errno ? errno : EIO);
+	return outfile_close(&file, status);
+}
+
+static int show_table(const struct context *ctx, const char *svg,
+		      struct portalmem_buffer *buffer,
+		      const struct segment_table *table)
+{
 	int status;
 
-	next_option(ctx, argc, argv, ":", options);
+	if (svg && strcmp(svg, "-") == 0)
+		return draw(stdout, buffer, table);
+	status = svg ? draw_to_file(svg, buffer, table) : EXIT_DONE;
+	if (status != EXIT_DONE)
+		return status;
+	if (ctx->json)
+		print_json(table);
+	else if (!svg)
+		print_text(table);
+	return EXIT_DONE;
+}
+
+static int run_segments(struct context *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"svg", required_argument, NULL, OPTION_SVG}, COMMON_OPTIONS};
+	struct portalmem_buffer *buffer;
+	struct segment_table table = {0};
+	const char *svg = NULL;
+	int status;
+
+	while (next_option(ctx, argc, argv, ":", options) == OPTION_SVG)
+		svg = optarg;
 	expect_arguments(argc, argv, 1);
+	if (ctx->json && svg && strcmp(svg, "-") == 0)
+		misused("the drawing and --json cannot both go to standard "
+			"output; give --svg a file");
 	status = take_buffer(ctx, argv[optind], &buffer);
 	if (status != EXIT_DONE)
 		return status;
 	status = read_table(buffer, &table);
-	if (status == EXIT_DONE && ctx->json)
-		print_json(&table);
-	else if (status == EXIT_DONE)
-		print_text(&table);
+	if (status == EXIT_DONE)
+		status = show_table(ctx, svg, buffer, &table);
 	free(table.segments);
 	portalmem_buffer_unref(buffer);
 	return status;
@@ -98,12 +166,16 @@ static int run_segments(struct context *ctx, int argc, char **argv)
 const struct command command_segments = {
 	.name = "segments",
 	.run = run_segments,
-	.usage = "[BUFFER]",
+	.usage = "[BUFFER] [OPTION...]",
 	.summary = "show the physically contiguous runs of a buffer",
 	.help = "Prints the physically contiguous runs that a buffer is made "
 		"of. It has\n"
 		"physical addresses for root (CAP_SYS_RAWIO) only, unless the "
 		"kernel is\n"
 		"locked down.\n"
+		"\n"
+		"  --svg FILE  draw where they lie in memory, to be looked at "
+		"in a browser;\n"
+		"              - is standard output\n"
 		"\n" BUFFER_HELP,
 };

@@ -5,52 +5,7 @@
 #include <stddef.h>
 
 #include "json.h"
-
-/* Length of the UTF-8 sequence that FIRST announces; 0: none starts so. */
-static size_t utf8_length(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xc2 && first <= 0xdf)
-		return 2;
-	if (first >= 0xe0 && first <= 0xef)
-		return 3;
-	if (first >= 0xf0 && first <= 0xf4)
-		return 4;
-	return 0;
-}
-
-/* Overlong forms, surrogates and values past U+10FFFF show in byte two. */
-static bool utf8_second_allowed(unsigned char first, unsigned char second)
-{
-	switch (first) {
-	case 0xe0:
-		return second >= 0xa0;
-	case 0xed:
-		return second <= 0x9f;
-	case 0xf0:
-		return second >= 0x90;
-	case 0xf4:
-		return second <= 0x8f;
-	default:
-		return true;
-	}
-}
-
-/* Length of the valid UTF-8 sequence at TEXT, 0 when there is none. */
-static size_t utf8_sequence(const unsigned char *text)
-{
-	size_t length = utf8_length(text[0]);
-	size_t i;
-
-	for (i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if (length > 1 && !utf8_second_allowed(text[0], text[1]))
-		return 0;
-	return length;
-}
+#include "utf8.h"
 
 static void put_character(FILE *out, const unsigned char *text, size_t length)
 {

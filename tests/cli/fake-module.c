@@ -4,8 +4,8 @@
  * in what the command prints: the functions below stand before the C library's.
  *
  * Three nodes are there, and two devices. The file that FAKE_MODULE_LOG names
- * gets a line about each allocation, each attachment and each sync that is asked
- * for.
+ * gets a line about each allocation, each attachment and each sync that is
+ * asked for. Each buffer has the name FAKE_MODULE_NAME.
  */
 #undef _FORTIFY_SOURCE
 #include <config.h>
@@ -161,7 +161,7 @@ int open(const char *path, int flags, ...)
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		if (!strcmp(path, nodes[i].path))
 			return new_file(NODE_FILE, 0, &nodes[i].inode);
-	if (flags & O_CREAT) {
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) {
 		va_start(args, flags);
 		mode = va_arg(args, mode_t);
 		va_end(args);
@@ -216,6 +216,9 @@ static int do_info(struct portalmem_ioc_info *info)
 		return fail(errno);
 	info->size = (uint64_t)st.st_size;
 	info->effective = PORTALMEM_CACHED;
+	if (getenv("FAKE_MODULE_NAME"))
+		snprintf(info->name, sizeof(info->name), "%s",
+			 getenv("FAKE_MODULE_NAME"));
 	return 0;
 }
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef UTF8_H
+#define UTF8_H
+
+#include <stddef.h>
+
+/* Length of the valid UTF-8 sequence at TEXT, 0 when there is none. */
+size_t utf8_sequence(const unsigned char *text);
+
+#endif

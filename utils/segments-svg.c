@@ -22,12 +22,13 @@
 #define RIGHT 20.0
 #define TOP 118.0
 #define BAR 34.0
-#define ROW 58.0
+#define ROW 68.0
 #define BOTTOM 16.0
 #define GAP 26.0
 #define NARROWEST 3.0
 #define DIGIT 7.0 /* a character of a label, about */
 
+#define PAGE 4096
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
 /* Segments for which a row is worth it, and the most rows that a scale makes. */
@@ -169,6 +170,15 @@ static uint64_t address_of(const struct drawing *drawing,
 	return drawing->has_addresses ? segment->physical : segment->offset;
 }
 
+/* The page that a pixel of a segment stands for. */
+static uint64_t address_at(const struct drawing *drawing,
+			   const struct portalmem_segment *segment, double x)
+{
+	uint64_t bytes = (uint64_t)(x / drawing->scale);
+
+	return address_of(drawing, segment) + bytes - bytes % PAGE;
+}
+
 /* The pixels from FROM to TO of a segment, which fit into the row. */
 static void put_piece(const struct drawing *drawing,
 		      const struct portalmem_segment *segment, double from,
@@ -188,7 +198,8 @@ static void put_piece(const struct drawing *drawing,
 			end - begin);
 }
 
-static void put_label(const struct drawing *drawing,
+/* False when there is no room for it. */
+static bool put_label(const struct drawing *drawing,
 		      const struct portalmem_segment *segment, double width)
 {
 	const struct huge_part huge = huge_part(segment);
@@ -197,7 +208,7 @@ static void put_label(const struct drawing *drawing,
 
 	length = snprintf(NULL, 0, "%#" PRIx64, segment->offset);
 	if (width < DIGIT * length + 6)
-		return;
+		return false;
 	format_size_short(size, segment->length);
 	fprintf(drawing->out,
 		"<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n"
@@ -207,6 +218,7 @@ static void put_label(const struct drawing *drawing,
 		LEFT + drawing->x + width / 2, row_y(drawing->row) + 21, size,
 		LEFT + drawing->x + width / 2, row_y(drawing->row) + BAR + 13,
 		segment->offset);
+	return true;
 }
 
 static void put_description(const struct drawing *drawing,
@@ -233,6 +245,7 @@ static void put_segment(struct drawing *drawing,
 			const struct portalmem_segment *segment)
 {
 	double width = width_of(drawing, segment), done = 0;
+	bool labelled = false;
 
 	fprintf(drawing->out,
 		"<g class=\"segment\" data-offset=\"%" PRIu64
@@ -249,15 +262,12 @@ static void put_segment(struct drawing *drawing,
 		double piece = width - done;
 
 		if (drawing->x > WIDTH - NARROWEST)
-			next_row(drawing,
-				 address_of(drawing, segment) +
-					 (uint64_t)(done / drawing->scale));
+			next_row(drawing, address_at(drawing, segment, done));
 		if (piece > WIDTH - drawing->x)
 			piece = WIDTH - drawing->x;
 		put_piece(drawing, segment, done, done + piece);
-		/* Once, in the first part that has room. */
-		if (done == 0 || piece == WIDTH)
-			put_label(drawing, segment, piece);
+		if (!labelled)
+			labelled = put_label(drawing, segment, piece);
 		drawing->x += piece;
 		done += piece;
 		/* What rounding leaves is not worth a row. */

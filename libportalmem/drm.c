@@ -16,11 +16,14 @@
 #define DMA_BUF_MAGIC 0x444d4142
 #endif
 
-static bool is_dmabuf(int fd)
+/* Is it a dma-buf? -EOPNOTSUPP otherwise. The buffer's file is a known one. */
+static int check_dmabuf(int fd)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && (unsigned long)fs.f_type == DMA_BUF_MAGIC;
+	if (fstatfs(fd, &fs))
+		return -errno;
+	return (unsigned long)fs.f_type == DMA_BUF_MAGIC ? 0 : -EOPNOTSUPP;
 }
 
 /* CAPABILITY is DRM_PRIME_CAP_IMPORT or DRM_PRIME_CAP_EXPORT. */
@@ -41,6 +44,16 @@ static const char *device_advice(int error)
 		       : NULL;
 }
 
+static int fail_buffer(int error)
+{
+	if (error == -EOPNOTSUPP)
+		return pm_refuse(error,
+				 "cannot import into a DRM device: the buffer "
+				 "is not a dma-buf; allocate it from another "
+				 "backend than memfd");
+	return pm_fail(error, NULL, "cannot import a buffer into a DRM device");
+}
+
 PM_EXPORT int portalmem_drm_import(struct portalmem_buffer *buffer, int drm_fd,
 				   uint32_t *handlep)
 {
@@ -52,11 +65,9 @@ PM_EXPORT int portalmem_drm_import(struct portalmem_buffer *buffer, int drm_fd,
 					  "buffer or no place for the result "
 					  "was given (NULL)");
 	fd = portalmem_buffer_get_fd(buffer);
-	if (!is_dmabuf(fd))
-		return pm_refuse(-EOPNOTSUPP,
-				 "cannot import into a DRM device: the buffer "
-				 "is not a dma-buf; allocate it from another "
-				 "backend than memfd");
+	ret = check_dmabuf(fd);
+	if (ret)
+		return fail_buffer(ret);
 	ret = check_device(drm_fd, DRM_PRIME_CAP_IMPORT);
 	if (!ret && drmPrimeFDToHandle(drm_fd, fd, &handle))
 		ret = -errno;

@@ -104,6 +104,10 @@ static int write_entry(struct portalmem_buffer *buffer, int fd,
 	struct stat st;
 	int ret, length;
 
+	/* Some C libraries refuse to print into more than this. */
+	if (size > INT_MAX)
+		size = INT_MAX;
+
 	ret = portalmem_buffer_get_info(buffer, &info);
 	if (ret)
 		return ret;

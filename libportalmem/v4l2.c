@@ -58,11 +58,14 @@ static int call(int fd, unsigned long request, void *argument)
 	return ret < 0 ? -errno : 0;
 }
 
-static bool is_dmabuf(int fd)
+/* Is it a dma-buf? -EOPNOTSUPP otherwise. The buffer's file is a known one. */
+static int check_dmabuf(int fd)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && (unsigned long)fs.f_type == DMA_BUF_MAGIC;
+	if (fstatfs(fd, &fs))
+		return -errno;
+	return (unsigned long)fs.f_type == DMA_BUF_MAGIC ? 0 : -EOPNOTSUPP;
 }
 
 static bool is_multiplanar(uint32_t type)
@@ -202,21 +205,35 @@ static int check_different(struct portalmem_buffer *const *buffers,
 	return 0;
 }
 
+static int check_buffer(struct portalmem_buffer *buffer, unsigned int index)
+{
+	int ret;
+
+	if (!buffer)
+		return pm_refuse(-EINVAL,
+				 "cannot open a video queue: buffer %u was not "
+				 "given (NULL)",
+				 index);
+	ret = check_dmabuf(portalmem_buffer_get_fd(buffer));
+	if (ret == -EOPNOTSUPP)
+		return pm_refuse(ret,
+				 "cannot open a video queue: buffer %u is not "
+				 "a dma-buf; allocate it from another backend "
+				 "than memfd",
+				 index);
+	return ret ? pm_fail(ret, NULL,
+			     "cannot open a video queue with buffer %u", index)
+		   : 0;
+}
+
 static int check_buffers(struct portalmem_buffer *const *buffers,
 			 unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (!buffers[i])
-			return pm_refuse(-EINVAL,
-					 "cannot open a video queue: buffer %u "
-					 "was not given (NULL)",
-					 i);
-		if (!is_dmabuf(portalmem_buffer_get_fd(buffers[i])))
-			return pm_refuse(-EOPNOTSUPP,
-					 "cannot open a video queue: buffer %u "
-					 "is not a dma-buf; allocate it from "
-					 "another backend than memfd",
-					 i);
+		int ret = check_buffer(buffers[i], i);
+
+		if (ret)
+			return ret;
 	}
 	return check_different(buffers, count);
 }

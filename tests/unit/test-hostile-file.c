@@ -444,7 +444,8 @@ static Suite *hostile_file_suite(void)
 	tcase_set_timeout(tc, 4 * PATIENCE);
 	tcase_add_test(tc, file_is_called_like_a_dmabuf);
 	tcase_add_test(tc, import_refuses_it);
-	tcase_add_test(tc, import_from_a_process_refuses_it);
+	if (unit_has_pidfds())
+		tcase_add_test(tc, import_from_a_process_refuses_it);
 	tcase_add_test(tc, import_from_the_environment_refuses_it);
 	tcase_add_test(tc, fence_that_is_it_is_refused);
 	tcase_add_test(tc, attachment_that_is_it_is_refused);

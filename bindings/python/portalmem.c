@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The Python module "portalmem": libportalmem's devices and buffers as objects.
+ * The Python module "portalmem": libportalmem's devices, buffers, pools, fences
+ * and attachments as objects.
  *
  * Each object holds a reference of the library. A method takes one more for as
  * long as it works without the interpreter's lock, so that another thread may
@@ -10,11 +11,13 @@
 #include <Python.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <portalmem.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What the module has of its own, in each interpreter. */
 struct state {
@@ -23,6 +26,9 @@ struct state {
 	PyTypeObject *buffer;
 	PyTypeObject *mapping;
 	PyTypeObject *sync;
+	PyTypeObject *pool;
+	PyTypeObject *fence;
+	PyTypeObject *attachment;
 };
 
 struct device {
@@ -44,13 +50,30 @@ struct mapping {
 	Py_ssize_t exports; /* views that somebody has of it */
 };
 
+/* Of a buffer, or of an attachment. */
 struct sync {
 	PyObject_HEAD
 	struct portalmem_buffer *buffer;
+	struct portalmem_attachment *attachment;
 	unsigned int flags;		/* without START and END */
 	struct portalmem_range *ranges; /* NULL: the whole buffer */
 	size_t count;
 	bool inside;
+};
+
+struct pool {
+	PyObject_HEAD
+	struct portalmem_pool *pool; /* NULL: closed */
+};
+
+struct fence {
+	PyObject_HEAD
+	int fd; /* -1: closed */
+};
+
+struct attachment {
+	PyObject_HEAD
+	struct portalmem_attachment *attachment; /* NULL: closed */
 };
 
 /* The types have no subclasses: an object's type is the module's own. */
@@ -150,6 +173,294 @@ static bool parse_uint64(PyObject *item, uint64_t *value)
 	*value = parsed;
 	return true;
 }
+
+static bool parse_direction(const char *name,
+			    enum portalmem_direction *direction)
+{
+	static const char *const names[] = {NULL, "to-device", "from-device",
+					    "both"};
+
+	for (int i = PORTALMEM_DIRECTION_TO_DEVICE;
+	     i <= PORTALMEM_DIRECTION_BOTH; i++)
+		if (!strcmp(name, names[i])) {
+			*direction = i;
+			return true;
+		}
+	PyErr_Format(PyExc_ValueError,
+		     "direction is 'to-device', 'from-device' or 'both', not "
+		     "'%s'",
+		     name);
+	return false;
+}
+
+static const char *name_of_direction(enum portalmem_direction direction)
+{
+	switch (direction) {
+	case PORTALMEM_DIRECTION_TO_DEVICE:
+		return "to-device";
+	case PORTALMEM_DIRECTION_FROM_DEVICE:
+		return "from-device";
+	default:
+		return "both";
+	}
+}
+
+static bool parse_address_bits(int number, unsigned int *bits)
+{
+	if (number < 0) {
+		PyErr_SetString(PyExc_ValueError,
+				"address_bits must not be negative");
+		return false;
+	}
+	*bits = (unsigned int)number;
+	return true;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* Seconds; None, or nothing at all, is -1: without an end. */
+static bool parse_seconds(PyObject *object, double *seconds)
+{
+	*seconds = -1;
+	if (!object || object == Py_None)
+		return true;
+	*seconds = PyFloat_AsDouble(object);
+	if (PyErr_Occurred())
+		return false;
+	/* What is not a number is not that either. */
+	if (*seconds >= 0)
+		return true;
+	PyErr_SetString(PyExc_ValueError, "a time is None, 0 or more seconds");
+	return false;
+}
+
+/* How long Python's signal handlers may have to wait. */
+#define SLICE_MS 100
+
+/*
+ * Call WAIT, which waits for so many milliseconds, again and again until the
+ * SECONDS are over: a signal runs its Python handler, which may raise. False
+ * with an exception.
+ */
+static bool wait_in_slices(const struct state *state,
+			   int (*wait)(void *data, int timeout_ms), void *data,
+			   double seconds)
+{
+	double end = now() + seconds, left = seconds;
+	int error, slice;
+
+	do {
+		slice = SLICE_MS;
+		if (seconds >= 0 && left * 1000 < SLICE_MS)
+			slice = (int)(left * 1000) + (seconds > 0);
+		Py_BEGIN_ALLOW_THREADS
+		error = wait(data, slice);
+		Py_END_ALLOW_THREADS
+		if (!error)
+			return true;
+		if (error != -ETIMEDOUT)
+			break;
+		if (PyErr_CheckSignals())
+			return false;
+		left = end - now();
+	} while (seconds < 0 || left > 0);
+	raise_error(state, error);
+	return false;
+}
+
+/* Fences */
+
+/* Takes the descriptor, also when it fails. */
+static PyObject *wrap_fence(const struct state *state, int fd)
+{
+	struct fence *self = (struct fence *)new_object(state->fence);
+
+	if (self)
+		self->fd = fd;
+	else
+		close(fd);
+	return (PyObject *)self;
+}
+
+/* A descriptor for the time of a call; -1 and an exception when closed. */
+static int hold_fence(const struct fence *self)
+{
+	int copy;
+
+	if (self->fd < 0) {
+		raise_closed("fence");
+		return -1;
+	}
+	copy = fcntl(self->fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		PyErr_SetFromErrno(PyExc_OSError);
+	return copy;
+}
+
+/* The same of anything that has a descriptor. */
+static int hold_file(PyObject *file)
+{
+	int fd = PyObject_AsFileDescriptor(file), copy;
+
+	if (fd < 0)
+		return -1;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		PyErr_SetFromErrno(PyExc_OSError);
+	return copy;
+}
+
+static PyObject *fence_new(PyTypeObject *type, PyObject *arguments,
+			   PyObject *keywords)
+{
+	static char *names[] = {"fd", NULL};
+	PyObject *file;
+	int fd;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O:Fence", names,
+					 &file))
+		return NULL;
+	fd = hold_file(file);
+	if (fd < 0)
+		return NULL;
+	return wrap_fence(PyType_GetModuleState(type), fd);
+}
+
+static PyObject *fence_close(struct fence *self, PyObject *unused)
+{
+	int fd = self->fd;
+
+	(void)unused;
+	self->fd = -1;
+	if (fd >= 0)
+		close(fd);
+	Py_RETURN_NONE;
+}
+
+static void fence_dealloc(struct fence *self)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	free_object(self);
+}
+
+static PyObject *fence_repr(struct fence *self)
+{
+	if (self->fd < 0)
+		return PyUnicode_FromString("<portalmem.Fence, closed>");
+	return PyUnicode_FromFormat("<portalmem.Fence %d>", self->fd);
+}
+
+static PyObject *fence_enter(struct fence *self, PyObject *unused)
+{
+	(void)unused;
+	if (self->fd < 0)
+		return raise_closed("fence");
+	Py_INCREF(self);
+	return (PyObject *)self;
+}
+
+static PyObject *fence_exit(struct fence *self, PyObject *arguments)
+{
+	(void)arguments;
+	return fence_close(self, NULL);
+}
+
+static PyObject *fence_fileno(struct fence *self, PyObject *unused)
+{
+	(void)unused;
+	if (self->fd < 0)
+		return raise_closed("fence");
+	return PyLong_FromLong(self->fd);
+}
+
+static int wait_for_fence(void *data, int timeout_ms)
+{
+	return portalmem_fence_wait(*(const int *)data, timeout_ms);
+}
+
+static PyObject *fence_wait(struct fence *self, PyObject *arguments,
+			    PyObject *keywords)
+{
+	static char *names[] = {"timeout", NULL};
+	PyObject *timeout = NULL;
+	double seconds;
+	bool done;
+	int fd;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:wait", names,
+					 &timeout) ||
+	    !parse_seconds(timeout, &seconds))
+		return NULL;
+	fd = hold_fence(self);
+	if (fd < 0)
+		return NULL;
+	done = wait_in_slices(state_of(self), wait_for_fence, &fd, seconds);
+	close(fd);
+	if (!done)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyObject *fence_get_closed(struct fence *self, void *unused)
+{
+	(void)unused;
+	return PyBool_FromLong(self->fd < 0);
+}
+
+/* Python's type for all methods; one with keywords is another one in C. */
+#define METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
+static PyMethodDef fence_methods[] = {
+	{"wait", METHOD(fence_wait), METH_VARARGS | METH_KEYWORDS,
+	 "wait(timeout=None)\n--\n\n"
+	 "Wait until it is signalled, for so many seconds at most: after that, "
+	 "an\n"
+	 "Error with ETIMEDOUT. None waits without an end."},
+	{"fileno", METHOD(fence_fileno), METH_NOARGS,
+	 "fileno()\n--\n\n"
+	 "Its file descriptor, open as long as the fence is; select() says "
+	 "that\n"
+	 "it can be read when it is signalled."},
+	{"close", METHOD(fence_close), METH_NOARGS,
+	 "close()\n--\n\nClose its file descriptor."},
+	{"__enter__", METHOD(fence_enter), METH_NOARGS, NULL},
+	{"__exit__", METHOD(fence_exit), METH_VARARGS, NULL},
+	{0},
+};
+
+static PyGetSetDef fence_attributes[] = {
+	{"closed", (getter)fence_get_closed, NULL, "Has it been closed?", NULL},
+	{0},
+};
+
+static PyType_Slot fence_slots[] = {
+	{Py_tp_doc, "Fence(fd)\n--\n\n"
+		    "Work of a device that is over when this is signalled: a "
+		    "sync_file, of\n"
+		    "which it keeps a copy, as another library gives it. "
+		    "Buffer.export_fence()\n"
+		    "and receive_many() make them, too."},
+	{Py_tp_new, fence_new},
+	{Py_tp_dealloc, fence_dealloc},
+	{Py_tp_repr, fence_repr},
+	{Py_tp_methods, fence_methods},
+	{Py_tp_getset, fence_attributes},
+	{0},
+};
+
+static PyType_Spec fence_spec = {
+	.name = "portalmem.Fence",
+	.basicsize = sizeof(struct fence),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = fence_slots,
+};
 
 /* Buffers */
 
@@ -321,39 +632,154 @@ static bool parse_ranges(PyObject *object, struct sync *sync)
 	return done;
 }
 
-static PyObject *buffer_sync(struct buffer *self, PyObject *arguments,
+/* PORTALMEM_SYNC_READ, PORTALMEM_SYNC_WRITE or both; 0 with an exception. */
+static unsigned int flags_of(const char *function, int read, int write)
+{
+	if (!read && !write)
+		PyErr_Format(PyExc_ValueError,
+			     "%s() takes read=True, write=True or both",
+			     function);
+	return (read ? PORTALMEM_SYNC_READ : 0) |
+	       (write ? PORTALMEM_SYNC_WRITE : 0);
+}
+
+/* Of nothing yet. */
+static struct sync *new_sync(const struct state *state, PyObject *arguments,
 			     PyObject *keywords)
 {
 	static char *names[] = {"read", "write", "ranges", NULL};
-	const struct state *state = state_of(self);
 	PyObject *ranges = Py_None;
 	int read = 0, write = 0;
+	unsigned int flags;
 	struct sync *sync;
 
 	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$ppO:sync",
 					 names, &read, &write, &ranges))
 		return NULL;
-	if (!read && !write) {
-		PyErr_SetString(PyExc_ValueError,
-				"sync() takes read=True, write=True or both");
+	flags = flags_of("sync", read, write);
+	if (!flags)
 		return NULL;
-	}
 	sync = (struct sync *)new_object(state->sync);
 	if (!sync)
 		return NULL;
-	sync->flags = (read ? PORTALMEM_SYNC_READ : 0) |
-		      (write ? PORTALMEM_SYNC_WRITE : 0);
+	sync->flags = flags;
 	if (ranges != Py_None && !parse_ranges(ranges, sync))
-		goto err;
+		Py_CLEAR(sync);
+	return sync;
+}
+
+static PyObject *buffer_sync(struct buffer *self, PyObject *arguments,
+			     PyObject *keywords)
+{
+	struct sync *sync = new_sync(state_of(self), arguments, keywords);
+
+	if (!sync)
+		return NULL;
 	/* Last: what is parsed may run code that closes the buffer. */
 	sync->buffer = hold_buffer(self);
 	if (!sync->buffer)
-		goto err;
+		Py_CLEAR(sync);
 	return (PyObject *)sync;
+}
 
-err:
-	Py_DECREF(sync);
-	return NULL;
+/* What is waited for: a buffer's fences, for such an access. */
+struct wait {
+	struct portalmem_buffer *buffer;
+	unsigned int flags;
+};
+
+static int wait_for_buffer(void *data, int timeout_ms)
+{
+	const struct wait *wait = data;
+
+	return portalmem_buffer_wait(wait->buffer, wait->flags, timeout_ms);
+}
+
+static PyObject *buffer_wait(struct buffer *self, PyObject *arguments,
+			     PyObject *keywords)
+{
+	static char *names[] = {"read", "write", "timeout", NULL};
+	PyObject *timeout = NULL;
+	int read = 0, write = 0;
+	struct wait wait;
+	double seconds;
+	bool done;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$ppO:wait",
+					 names, &read, &write, &timeout) ||
+	    !parse_seconds(timeout, &seconds))
+		return NULL;
+	wait.flags = flags_of("wait", read, write);
+	if (!wait.flags)
+		return NULL;
+	wait.buffer = hold_buffer(self);
+	if (!wait.buffer)
+		return NULL;
+	done = wait_in_slices(state_of(self), wait_for_buffer, &wait, seconds);
+	portalmem_buffer_unref(wait.buffer);
+	if (!done)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyObject *buffer_export_fence(struct buffer *self, PyObject *arguments,
+				     PyObject *keywords)
+{
+	static char *names[] = {"read", "write", NULL};
+	const struct state *state = state_of(self);
+	struct portalmem_buffer *buffer;
+	int read = 0, write = 0, fd = -1, error;
+	unsigned int flags;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords,
+					 "|$pp:export_fence", names, &read,
+					 &write))
+		return NULL;
+	flags = flags_of("export_fence", read, write);
+	if (!flags)
+		return NULL;
+	buffer = hold_buffer(self);
+	if (!buffer)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_buffer_export_fence(buffer, flags, &fd);
+	portalmem_buffer_unref(buffer);
+	Py_END_ALLOW_THREADS
+	return error ? raise_error(state, error) : wrap_fence(state, fd);
+}
+
+static PyObject *buffer_import_fence(struct buffer *self, PyObject *arguments,
+				     PyObject *keywords)
+{
+	static char *names[] = {"fence", "read", "write", NULL};
+	struct portalmem_buffer *buffer;
+	int read = 0, write = 0, fd, error;
+	PyObject *fence;
+	unsigned int flags;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords,
+					 "O|$pp:import_fence", names, &fence,
+					 &read, &write))
+		return NULL;
+	flags = flags_of("import_fence", read, write);
+	if (!flags)
+		return NULL;
+	fd = hold_file(fence);
+	if (fd < 0)
+		return NULL;
+	buffer = hold_buffer(self);
+	if (!buffer) {
+		close(fd);
+		return NULL;
+	}
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_buffer_import_fence(buffer, flags, fd);
+	portalmem_buffer_unref(buffer);
+	close(fd);
+	Py_END_ALLOW_THREADS
+	if (error)
+		return raise_error(state_of(self), error);
+	Py_RETURN_NONE;
 }
 
 /* Seconds that a socket object waits; -1 without an end, 0 not at all. */
@@ -373,24 +799,36 @@ static bool get_timeout(PyObject *socket, double *timeout)
 	return !PyErr_Occurred();
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 /* What is done with a socket: the library's call and for what it waits. */
 struct transfer {
 	struct portalmem_device *device; /* to receive with, or NULL */
 	struct portalmem_buffer *buffer; /* to send, or what was received */
+	/* or many of them, and then how many */
+	struct portalmem_parcel *parcels;
+	size_t count;
 	bool receives;
 	int fd;
 };
 
+static int transfer_parcels(struct transfer *transfer)
+{
+	int ret;
+
+	if (!transfer->receives)
+		return portalmem_send(transfer->fd, transfer->parcels,
+				      transfer->count);
+	ret = portalmem_receive(transfer->device, transfer->fd, NULL,
+				transfer->parcels, PORTALMEM_PARCELS_MAX);
+	if (ret < 0)
+		return ret;
+	transfer->count = (size_t)ret;
+	return 0;
+}
+
 static int transfer_once(struct transfer *transfer)
 {
+	if (transfer->parcels)
+		return transfer_parcels(transfer);
 	return transfer->receives
 		       ? portalmem_buffer_receive(transfer->device,
 						  transfer->fd,
@@ -476,6 +914,134 @@ static PyObject *buffer_send(struct buffer *self, PyObject *socket)
 	if (!done)
 		return NULL;
 	Py_RETURN_NONE;
+}
+
+/* A buffer, or a pair of a buffer and a fence or None. */
+static bool parse_parcel(const struct state *state, PyObject *item,
+			 struct portalmem_parcel *parcel)
+{
+	PyObject *buffer = item, *fence = Py_None;
+
+	if (PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2) {
+		buffer = PyTuple_GET_ITEM(item, 0);
+		fence = PyTuple_GET_ITEM(item, 1);
+	}
+	if (!Py_IS_TYPE(buffer, state->buffer)) {
+		PyErr_SetString(PyExc_TypeError,
+				"what is sent is a Buffer, or a tuple of a "
+				"Buffer and a fence or None");
+		return false;
+	}
+	if (fence != Py_None) {
+		parcel->fence = hold_file(fence);
+		if (parcel->fence < 0)
+			return false;
+	}
+	parcel->buffer = hold_buffer((struct buffer *)buffer);
+	return parcel->buffer;
+}
+
+static void drop_parcels(const struct transfer *transfer)
+{
+	for (size_t i = 0; i < transfer->count; i++) {
+		if (transfer->parcels[i].fence >= 0)
+			close(transfer->parcels[i].fence);
+		portalmem_buffer_unref(transfer->parcels[i].buffer);
+	}
+}
+
+/* What is held so far is there to be dropped, also when this fails. */
+static bool parse_parcels(const struct state *state, PyObject *object,
+			  struct transfer *transfer)
+{
+	PyObject *items = PySequence_Tuple(object);
+	bool done = true;
+
+	if (!items)
+		return false;
+	if (!PyTuple_GET_SIZE(items) ||
+	    PyTuple_GET_SIZE(items) > PORTALMEM_PARCELS_MAX) {
+		PyErr_Format(PyExc_ValueError,
+			     "a message has 1 to %d buffers, not %zd",
+			     PORTALMEM_PARCELS_MAX, PyTuple_GET_SIZE(items));
+		done = false;
+	}
+	for (Py_ssize_t i = 0; done && i < PyTuple_GET_SIZE(items); i++) {
+		transfer->parcels[i].buffer = NULL;
+		transfer->parcels[i].fence = -1;
+		transfer->count++;
+		done = parse_parcel(state, PyTuple_GET_ITEM(items, i),
+				    &transfer->parcels[i]);
+	}
+	Py_DECREF(items);
+	return done;
+}
+
+static PyObject *send_many(const struct state *state, PyObject *socket,
+			   PyObject *items)
+{
+	struct portalmem_parcel parcels[PORTALMEM_PARCELS_MAX];
+	struct transfer transfer = {.parcels = parcels};
+	double timeout;
+	bool done;
+
+	done = parse_parcels(state, items, &transfer) &&
+	       open_transfer(socket, &transfer, &timeout) &&
+	       transfer_all(state, &transfer, timeout);
+	drop_parcels(&transfer);
+	if (!done)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+/* Takes what is in the parcel, also when it fails. */
+static PyObject *wrap_parcel(const struct state *state,
+			     struct portalmem_parcel *parcel)
+{
+	PyObject *buffer = wrap_buffer(state, parcel->buffer), *fence, *pair;
+
+	parcel->buffer = NULL;
+	if (parcel->fence >= 0) {
+		fence = wrap_fence(state, parcel->fence);
+		parcel->fence = -1;
+	} else {
+		fence = Py_NewRef(Py_None);
+	}
+	pair = buffer && fence ? PyTuple_Pack(2, buffer, fence) : NULL;
+	Py_XDECREF(buffer);
+	Py_XDECREF(fence);
+	return pair;
+}
+
+static PyObject *wrap_parcels(const struct state *state,
+			      const struct transfer *transfer)
+{
+	PyObject *list = PyList_New((Py_ssize_t)transfer->count), *pair;
+
+	for (size_t i = 0; list && i < transfer->count; i++) {
+		pair = wrap_parcel(state, &transfer->parcels[i]);
+		if (pair)
+			PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
+		else
+			Py_CLEAR(list);
+	}
+	drop_parcels(transfer);
+	return list;
+}
+
+/* DEVICE is NULL for none. */
+static PyObject *receive_many(const struct state *state,
+			      struct portalmem_device *device, PyObject *socket)
+{
+	struct portalmem_parcel parcels[PORTALMEM_PARCELS_MAX];
+	struct transfer transfer = {
+		.device = device, .parcels = parcels, .receives = true};
+	double timeout;
+
+	if (!open_transfer(socket, &transfer, &timeout) ||
+	    !transfer_all(state, &transfer, timeout))
+		return NULL;
+	return wrap_parcels(state, &transfer);
 }
 
 static bool get_info(struct buffer *self, struct portalmem_info *info)
@@ -567,6 +1133,50 @@ static PyObject *buffer_segments(struct buffer *self, PyObject *unused)
 	return list;
 }
 
+/* Takes the reference that it is given, also when it fails. */
+static PyObject *wrap_attachment(const struct state *state,
+				 struct portalmem_attachment *attachment)
+{
+	struct attachment *self =
+		(struct attachment *)new_object(state->attachment);
+
+	if (self)
+		self->attachment = attachment;
+	else
+		portalmem_attachment_unref(attachment);
+	return (PyObject *)self;
+}
+
+static PyObject *buffer_attach(struct buffer *self, PyObject *arguments,
+			       PyObject *keywords)
+{
+	static char *names[] = {"bus", "device", "direction", "address_bits",
+				NULL};
+	struct portalmem_attach_options options = PORTALMEM_ATTACH_OPTIONS_INIT;
+	const char *bus, *device, *direction = "both";
+	struct portalmem_attachment *attachment = NULL;
+	const struct state *state = state_of(self);
+	struct portalmem_buffer *buffer;
+	int address_bits = 0, error;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "ss|$si:attach",
+					 names, &bus, &device, &direction,
+					 &address_bits) ||
+	    !parse_direction(direction, &options.direction) ||
+	    !parse_address_bits(address_bits, &options.address_bits))
+		return NULL;
+	buffer = hold_buffer(self);
+	if (!buffer)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_buffer_attach(buffer, bus, device, &options,
+					&attachment);
+	portalmem_buffer_unref(buffer);
+	Py_END_ALLOW_THREADS
+	return error ? raise_error(state, error)
+		     : wrap_attachment(state, attachment);
+}
+
 static PyObject *buffer_get_size(struct buffer *self, void *unused)
 {
 	(void)unused;
@@ -631,9 +1241,6 @@ static PyObject *buffer_get_closed(struct buffer *self, void *unused)
 	return PyBool_FromLong(!self->buffer);
 }
 
-/* Python's type for all methods; one with keywords is another one in C. */
-#define METHOD(function) ((PyCFunction)(void (*)(void))(function))
-
 static PyMethodDef buffer_methods[] = {
 	{"map", METHOD(buffer_map), METH_VARARGS | METH_KEYWORDS,
 	 "map(offset=0, length=0, *, write=True)\n--\n\n"
@@ -654,6 +1261,28 @@ static PyMethodDef buffer_methods[] = {
 	 "Send the buffer over a connected Unix socket. It remains this "
 	 "process's,\n"
 	 "too. The socket's timeout holds."},
+	{"wait", METHOD(buffer_wait), METH_VARARGS | METH_KEYWORDS,
+	 "wait(*, read=False, write=False, timeout=None)\n--\n\n"
+	 "Wait until devices are done with the buffer, as far as an access of "
+	 "this\n"
+	 "kind has to, for so many seconds at most: after that, an Error with\n"
+	 "ETIMEDOUT. None waits without an end."},
+	{"export_fence", METHOD(buffer_export_fence),
+	 METH_VARARGS | METH_KEYWORDS,
+	 "export_fence(*, read=False, write=False)\n--\n\n"
+	 "What devices still have to do with the buffer, as a Fence."},
+	{"import_fence", METHOD(buffer_import_fence),
+	 METH_VARARGS | METH_KEYWORDS,
+	 "import_fence(fence, *, read=False, write=False)\n--\n\n"
+	 "Have all who use the buffer wait for a Fence, or another sync_file, "
+	 "of\n"
+	 "work that reads it or writes to it."},
+	{"attach", METHOD(buffer_attach), METH_VARARGS | METH_KEYWORDS,
+	 "attach(bus, device, *, direction='both', address_bits=0)\n--\n\n"
+	 "Map the buffer for a device that the program drives itself, and "
+	 "return\n"
+	 "an Attachment. The direction is 'to-device', 'from-device' or "
+	 "'both'."},
 	{"info", METHOD(buffer_info), METH_NOARGS,
 	 "info()\n--\n\nWhat the buffer is, as a dictionary."},
 	{"segments", METHOD(buffer_segments), METH_NOARGS,
@@ -687,7 +1316,9 @@ static PyGetSetDef buffer_attributes[] = {
 
 static PyType_Slot buffer_slots[] = {
 	{Py_tp_doc, "Memory that processes and devices share. It comes from\n"
-		    "Device.alloc(), import_fd() or receive()."},
+		    "Device.alloc(), Pool.acquire(), import_fd(), receive() "
+		    "or\n"
+		    "receive_many()."},
 	{Py_tp_dealloc, buffer_dealloc},
 	{Py_tp_repr, buffer_repr},
 	{Py_tp_methods, buffer_methods},
@@ -833,14 +1464,23 @@ static PyType_Spec mapping_spec = {
 
 /* Brackets of CPU access */
 
+static int sync_now(const struct sync *self, unsigned int bracket)
+{
+	if (self->attachment)
+		return portalmem_attachment_sync(self->attachment,
+						 self->flags | bracket,
+						 self->ranges, self->count);
+	return portalmem_buffer_sync(self->buffer, self->flags | bracket,
+				     self->ranges, self->count);
+}
+
 /* Whoever began and never ended is told; the device is not left waiting. */
 static void end_forgotten(const struct sync *self)
 {
 	PyObject *type, *value, *trace;
 
 	PyErr_Fetch(&type, &value, &trace);
-	portalmem_buffer_sync(self->buffer, self->flags | PORTALMEM_SYNC_END,
-			      self->ranges, self->count);
+	sync_now(self, PORTALMEM_SYNC_END);
 	if (PyErr_WarnEx(PyExc_ResourceWarning,
 			 "a portalmem sync was begun and never ended", 1))
 		PyErr_WriteUnraisable(NULL);
@@ -852,6 +1492,7 @@ static void sync_dealloc(struct sync *self)
 	if (self->inside)
 		end_forgotten(self);
 	portalmem_buffer_unref(self->buffer);
+	portalmem_attachment_unref(self->attachment);
 	PyMem_Free(self->ranges);
 	free_object(self);
 }
@@ -865,8 +1506,7 @@ static int do_sync(struct sync *self, unsigned int bracket)
 	int error;
 
 	Py_BEGIN_ALLOW_THREADS
-	error = portalmem_buffer_sync(self->buffer, self->flags | bracket,
-				      self->ranges, self->count);
+	error = sync_now(self, bracket);
 	Py_END_ALLOW_THREADS
 	if (error)
 		raise_error(state_of(self), error);
@@ -922,6 +1562,420 @@ static PyType_Spec sync_spec = {
 	.basicsize = sizeof(struct sync),
 	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
 	.slots = sync_slots,
+};
+
+/* Attachments */
+
+/* A reference for the time of a call; NULL and an exception when closed. */
+static struct portalmem_attachment *
+hold_attachment(const struct attachment *self)
+{
+	if (!self->attachment) {
+		raise_closed("attachment");
+		return NULL;
+	}
+	return portalmem_attachment_ref(self->attachment);
+}
+
+static void attachment_dealloc(struct attachment *self)
+{
+	portalmem_attachment_unref(self->attachment);
+	free_object(self);
+}
+
+static PyObject *attachment_repr(struct attachment *self)
+{
+	return PyUnicode_FromString(self->attachment
+					    ? "<portalmem.Attachment>"
+					    : "<portalmem.Attachment, closed>");
+}
+
+static PyObject *attachment_close(struct attachment *self, PyObject *unused)
+{
+	struct portalmem_attachment *attachment = self->attachment;
+
+	(void)unused;
+	self->attachment = NULL;
+	Py_BEGIN_ALLOW_THREADS
+	portalmem_attachment_unref(attachment);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+static PyObject *attachment_enter(struct attachment *self, PyObject *unused)
+{
+	(void)unused;
+	if (!self->attachment)
+		return raise_closed("attachment");
+	Py_INCREF(self);
+	return (PyObject *)self;
+}
+
+static PyObject *attachment_exit(struct attachment *self, PyObject *arguments)
+{
+	(void)arguments;
+	return attachment_close(self, NULL);
+}
+
+static PyObject *attachment_fileno(struct attachment *self, PyObject *unused)
+{
+	(void)unused;
+	if (!self->attachment)
+		return raise_closed("attachment");
+	return PyLong_FromLong(portalmem_attachment_get_fd(self->attachment));
+}
+
+static PyObject *attachment_info(struct attachment *self, PyObject *unused)
+{
+	struct portalmem_attachment_info info = PORTALMEM_ATTACHMENT_INFO_INIT;
+	struct portalmem_attachment *attachment = hold_attachment(self);
+	int error;
+
+	(void)unused;
+	if (!attachment)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_attachment_get_info(attachment, &info);
+	portalmem_attachment_unref(attachment);
+	Py_END_ALLOW_THREADS
+	if (error)
+		return raise_error(state_of(self), error);
+	return Py_BuildValue(
+		"{sssKsIsIsNsNsNsNsNsN}", "direction",
+		name_of_direction(info.direction), "size",
+		(unsigned long long)info.size, "segments",
+		(unsigned int)info.segments, "address_bits", info.address_bits,
+		"bus", text_of(info.bus), "device", text_of(info.device),
+		"translated",
+		PyBool_FromLong(info.features &
+				PORTALMEM_ATTACHMENT_IS_TRANSLATED),
+		"bounced",
+		PyBool_FromLong(info.features &
+				PORTALMEM_ATTACHMENT_IS_BOUNCED),
+		"synced",
+		PyBool_FromLong(info.features & PORTALMEM_ATTACHMENT_IS_SYNCED),
+		"own",
+		PyBool_FromLong(info.features & PORTALMEM_ATTACHMENT_IS_OWN));
+}
+
+static bool append_dma_segments(PyObject *list,
+				const struct portalmem_dma_segment *segments,
+				int count)
+{
+	for (int i = 0; i < count; i++) {
+		PyObject *item = Py_BuildValue(
+			"(KKK)", (unsigned long long)segments[i].offset,
+			(unsigned long long)segments[i].length,
+			(unsigned long long)segments[i].address);
+		int failed = !item || PyList_Append(list, item);
+
+		Py_XDECREF(item);
+		if (failed)
+			return false;
+	}
+	return true;
+}
+
+static bool read_dma_segments(const struct state *state,
+			      struct portalmem_attachment *attachment,
+			      PyObject *list)
+{
+	struct portalmem_dma_segment segments[64];
+	size_t first = 0;
+	int count;
+
+	do {
+		Py_BEGIN_ALLOW_THREADS
+		count = portalmem_attachment_get_segments(attachment, first,
+							  segments, 64, NULL);
+		Py_END_ALLOW_THREADS
+		if (count < 0) {
+			raise_error(state, count);
+			return false;
+		}
+		if (!append_dma_segments(list, segments, count))
+			return false;
+		first += (size_t)count;
+	} while (count == 64);
+	return true;
+}
+
+static PyObject *attachment_segments(struct attachment *self, PyObject *unused)
+{
+	struct portalmem_attachment *attachment = hold_attachment(self);
+	PyObject *list;
+
+	(void)unused;
+	if (!attachment)
+		return NULL;
+	list = PyList_New(0);
+	if (list && !read_dma_segments(state_of(self), attachment, list))
+		Py_CLEAR(list);
+	portalmem_attachment_unref(attachment);
+	return list;
+}
+
+static PyObject *attachment_sync(struct attachment *self, PyObject *arguments,
+				 PyObject *keywords)
+{
+	struct sync *sync = new_sync(state_of(self), arguments, keywords);
+
+	if (!sync)
+		return NULL;
+	/* Last: what is parsed may run code that closes the attachment. */
+	sync->attachment = hold_attachment(self);
+	if (!sync->attachment)
+		Py_CLEAR(sync);
+	return (PyObject *)sync;
+}
+
+static PyObject *attachment_get_closed(struct attachment *self, void *unused)
+{
+	(void)unused;
+	return PyBool_FromLong(!self->attachment);
+}
+
+static PyMethodDef attachment_methods[] = {
+	{"info", METHOD(attachment_info), METH_NOARGS,
+	 "info()\n--\n\nWhat the attachment is, as a dictionary."},
+	{"segments", METHOD(attachment_segments), METH_NOARGS,
+	 "segments()\n--\n\n"
+	 "The runs of the buffer that the device sees as contiguous, in order, "
+	 "as\n"
+	 "tuples of offset, length and the address that the device is to be "
+	 "given."},
+	{"sync", METHOD(attachment_sync), METH_VARARGS | METH_KEYWORDS,
+	 "sync(*, read=False, write=False, ranges=None)\n--\n\n"
+	 "As Buffer.sync(), for this device alone."},
+	{"fileno", METHOD(attachment_fileno), METH_NOARGS,
+	 "fileno()\n--\n\n"
+	 "The attachment's file descriptor, open as long as it is."},
+	{"close", METHOD(attachment_close), METH_NOARGS,
+	 "close()\n--\n\n"
+	 "Give the attachment back. The device must have stopped using it."},
+	{"__enter__", METHOD(attachment_enter), METH_NOARGS, NULL},
+	{"__exit__", METHOD(attachment_exit), METH_VARARGS, NULL},
+	{0},
+};
+
+static PyGetSetDef attachment_attributes[] = {
+	{"closed", (getter)attachment_get_closed, NULL,
+	 "Has it been given back?", NULL},
+	{0},
+};
+
+static PyType_Slot attachment_slots[] = {
+	{Py_tp_doc, "A buffer mapped for a device, as long as this is there. "
+		    "It comes from\n"
+		    "Buffer.attach() or import_attachment()."},
+	{Py_tp_dealloc, attachment_dealloc},
+	{Py_tp_repr, attachment_repr},
+	{Py_tp_methods, attachment_methods},
+	{Py_tp_getset, attachment_attributes},
+	{0},
+};
+
+static PyType_Spec attachment_spec = {
+	.name = "portalmem.Attachment",
+	.basicsize = sizeof(struct attachment),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+	.slots = attachment_slots,
+};
+
+/* Pools */
+
+/* A reference for the time of a call; NULL and an exception when closed. */
+static struct portalmem_pool *hold_pool(const struct pool *self)
+{
+	if (!self->pool) {
+		raise_closed("pool");
+		return NULL;
+	}
+	return portalmem_pool_ref(self->pool);
+}
+
+static void pool_dealloc(struct pool *self)
+{
+	portalmem_pool_unref(self->pool);
+	free_object(self);
+}
+
+static PyObject *pool_repr(struct pool *self)
+{
+	struct portalmem_pool_info info = PORTALMEM_POOL_INFO_INIT;
+
+	if (!self->pool)
+		return PyUnicode_FromString("<portalmem.Pool, closed>");
+	portalmem_pool_get_info(self->pool, &info);
+	return PyUnicode_FromFormat(
+		"<portalmem.Pool of %u buffers of %llu bytes>", info.buffers,
+		(unsigned long long)info.size);
+}
+
+static PyObject *pool_close(struct pool *self, PyObject *unused)
+{
+	struct portalmem_pool *pool = self->pool;
+
+	(void)unused;
+	self->pool = NULL;
+	Py_BEGIN_ALLOW_THREADS
+	portalmem_pool_unref(pool);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+static PyObject *pool_enter(struct pool *self, PyObject *unused)
+{
+	(void)unused;
+	if (!self->pool)
+		return raise_closed("pool");
+	Py_INCREF(self);
+	return (PyObject *)self;
+}
+
+static PyObject *pool_exit(struct pool *self, PyObject *arguments)
+{
+	(void)arguments;
+	return pool_close(self, NULL);
+}
+
+/* What a buffer is taken from, and then which it is. */
+struct acquisition {
+	struct portalmem_pool *pool;
+	struct portalmem_buffer *buffer;
+};
+
+static int acquire_within(void *data, int timeout_ms)
+{
+	struct acquisition *acquisition = data;
+
+	return portalmem_pool_acquire(acquisition->pool, timeout_ms,
+				      &acquisition->buffer);
+}
+
+static PyObject *pool_acquire(struct pool *self, PyObject *arguments,
+			      PyObject *keywords)
+{
+	static char *names[] = {"timeout", NULL};
+	const struct state *state = state_of(self);
+	struct acquisition acquisition;
+	PyObject *timeout = NULL;
+	double seconds;
+	bool done;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:acquire",
+					 names, &timeout) ||
+	    !parse_seconds(timeout, &seconds))
+		return NULL;
+	acquisition.pool = hold_pool(self);
+	if (!acquisition.pool)
+		return NULL;
+	done = wait_in_slices(state, acquire_within, &acquisition, seconds);
+	portalmem_pool_unref(acquisition.pool);
+	return done ? wrap_buffer(state, acquisition.buffer) : NULL;
+}
+
+static PyObject *pool_trim(struct pool *self, PyObject *arguments,
+			   PyObject *keywords)
+{
+	static char *names[] = {"keep", NULL};
+	struct portalmem_pool *pool;
+	int keep = 0, freed;
+
+	if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|i:trim", names,
+					 &keep))
+		return NULL;
+	if (keep < 0) {
+		PyErr_SetString(PyExc_ValueError, "keep must not be negative");
+		return NULL;
+	}
+	pool = hold_pool(self);
+	if (!pool)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	freed = portalmem_pool_trim(pool, (unsigned int)keep);
+	portalmem_pool_unref(pool);
+	Py_END_ALLOW_THREADS
+	return freed < 0 ? raise_error(state_of(self), freed)
+			 : PyLong_FromLong(freed);
+}
+
+static PyObject *pool_info(struct pool *self, PyObject *unused)
+{
+	struct portalmem_pool_info info = PORTALMEM_POOL_INFO_INIT;
+	int error;
+
+	(void)unused;
+	if (!self->pool)
+		return raise_closed("pool");
+	error = portalmem_pool_get_info(self->pool, &info);
+	if (error)
+		return raise_error(state_of(self), error);
+	return Py_BuildValue("{sKsIsIsIsIsKsKsKsKsK}", "size",
+			     (unsigned long long)info.size, "buffers",
+			     info.buffers, "acquired", info.acquired, "idle",
+			     info.idle, "shared", info.shared, "allocated",
+			     (unsigned long long)info.allocated, "reused",
+			     (unsigned long long)info.reused, "dropped",
+			     (unsigned long long)info.dropped, "trimmed",
+			     (unsigned long long)info.trimmed, "asked",
+			     (unsigned long long)info.asked);
+}
+
+static PyObject *pool_get_closed(struct pool *self, void *unused)
+{
+	(void)unused;
+	return PyBool_FromLong(!self->pool);
+}
+
+static PyMethodDef pool_methods[] = {
+	{"acquire", METHOD(pool_acquire), METH_VARARGS | METH_KEYWORDS,
+	 "acquire(timeout=None)\n--\n\n"
+	 "Take a Buffer that nobody uses, or a new one while there are fewer "
+	 "than\n"
+	 "the maximum. Closing it, as the end of a with does, gives it back. "
+	 "After\n"
+	 "so many seconds, an Error with ETIMEDOUT, or EAGAIN for 0; None "
+	 "waits\n"
+	 "without an end."},
+	{"trim", METHOD(pool_trim), METH_VARARGS | METH_KEYWORDS,
+	 "trim(keep=0)\n--\n\n"
+	 "Free buffers that nobody uses, until there are no more than KEEP. "
+	 "Returns\n"
+	 "how many were freed."},
+	{"info", METHOD(pool_info), METH_NOARGS,
+	 "info()\n--\n\nWhat the pool has and has done, as a dictionary."},
+	{"close", METHOD(pool_close), METH_NOARGS,
+	 "close()\n--\n\n"
+	 "Give the pool back. Buffers that are in use remain until they are "
+	 "closed."},
+	{"__enter__", METHOD(pool_enter), METH_NOARGS, NULL},
+	{"__exit__", METHOD(pool_exit), METH_VARARGS, NULL},
+	{0},
+};
+
+static PyGetSetDef pool_attributes[] = {
+	{"closed", (getter)pool_get_closed, NULL, "Has it been given back?",
+	 NULL},
+	{0},
+};
+
+static PyType_Slot pool_slots[] = {
+	{Py_tp_doc,
+	 "Buffers of one size that are kept, mapped and ready, for the next\n"
+	 "user. It comes from Device.pool()."},
+	{Py_tp_dealloc, pool_dealloc},
+	{Py_tp_repr, pool_repr},
+	{Py_tp_methods, pool_methods},
+	{Py_tp_getset, pool_attributes},
+	{0},
+};
+
+static PyType_Spec pool_spec = {
+	.name = "portalmem.Pool",
+	.basicsize = sizeof(struct pool),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+	.slots = pool_slots,
 };
 
 /* Devices */
@@ -1043,13 +2097,8 @@ static PyObject *device_alloc(struct device *self, PyObject *arguments,
 		    &size_object, &caching, &options.name, &options.node,
 		    &address_bits, &alignment, &options.adopt, &offset))
 		return NULL;
-	if (address_bits < 0) {
-		PyErr_SetString(PyExc_ValueError,
-				"address_bits must not be negative");
-		return NULL;
-	}
-	options.address_bits = (unsigned int)address_bits;
-	if (!parse_caching(caching, &options.caching) ||
+	if (!parse_address_bits(address_bits, &options.address_bits) ||
+	    !parse_caching(caching, &options.caching) ||
 	    !parse_uint64(size_object, &size) ||
 	    (alignment && !parse_uint64(alignment, &options.alignment)) ||
 	    (offset && !parse_uint64(offset, &options.region_offset)))
@@ -1058,6 +2107,92 @@ static PyObject *device_alloc(struct device *self, PyObject *arguments,
 	if (!device)
 		return NULL;
 	result = alloc_from(state_of(self), device, size, &options);
+	portalmem_device_unref(device);
+	return result;
+}
+
+static PyObject *create_pool(const struct state *state,
+			     struct portalmem_device *device, uint64_t size,
+			     const struct portalmem_pool_options *options)
+{
+	struct portalmem_pool *pool = NULL;
+	struct pool *self;
+	int error;
+
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_pool_create(device, size, options, &pool);
+	Py_END_ALLOW_THREADS
+	if (error)
+		return raise_error(state, error);
+	self = (struct pool *)new_object(state->pool);
+	if (self)
+		self->pool = pool;
+	else
+		portalmem_pool_unref(pool);
+	return (PyObject *)self;
+}
+
+/* Seconds, or None for never, as milliseconds. */
+static bool parse_idle(PyObject *object, int *idle_ms)
+{
+	double seconds;
+
+	if (!object)
+		return true;
+	if (!parse_seconds(object, &seconds))
+		return false;
+	if (seconds < 0)
+		*idle_ms = -1;
+	else
+		*idle_ms = seconds < 2e6 ? (int)(seconds * 1000) : 2000000000;
+	return true;
+}
+
+static bool parse_buffer_counts(int minimum, int maximum,
+				struct portalmem_pool_options *options)
+{
+	if (minimum < 0 || maximum < 0) {
+		PyErr_SetString(PyExc_ValueError,
+				"minimum and maximum must not be negative");
+		return false;
+	}
+	options->minimum = (unsigned int)minimum;
+	options->maximum = (unsigned int)maximum;
+	return true;
+}
+
+static PyObject *device_pool(struct device *self, PyObject *arguments,
+			     PyObject *keywords)
+{
+	static char *names[] = {
+		"size", "minimum", "maximum",	   "idle",	"caching",
+		"name", "node",	   "address_bits", "alignment", NULL};
+	struct portalmem_alloc_options alloc = PORTALMEM_ALLOC_OPTIONS_INIT;
+	struct portalmem_pool_options options = PORTALMEM_POOL_OPTIONS_INIT;
+	PyObject *size_object, *idle = NULL, *alignment = NULL, *result;
+	int minimum = (int)options.minimum, maximum = (int)options.maximum;
+	struct portalmem_device *device;
+	const char *caching = "default";
+	int address_bits = 0;
+	uint64_t size;
+
+	if (!PyArg_ParseTupleAndKeywords(
+		    arguments, keywords, "O|$iiOsziiO:pool", names,
+		    &size_object, &minimum, &maximum, &idle, &caching,
+		    &alloc.name, &alloc.node, &address_bits, &alignment))
+		return NULL;
+	if (!parse_address_bits(address_bits, &alloc.address_bits) ||
+	    !parse_buffer_counts(minimum, maximum, &options) ||
+	    !parse_idle(idle, &options.idle_ms) ||
+	    !parse_caching(caching, &alloc.caching) ||
+	    !parse_uint64(size_object, &size) ||
+	    (alignment && !parse_uint64(alignment, &alloc.alignment)))
+		return NULL;
+	options.alloc = &alloc;
+	device = hold_device(self);
+	if (!device)
+		return NULL;
+	result = create_pool(state_of(self), device, size, &options);
 	portalmem_device_unref(device);
 	return result;
 }
@@ -1108,6 +2243,18 @@ static PyObject *device_receive(struct device *self, PyObject *socket)
 	return done ? wrap_buffer(state, transfer.buffer) : NULL;
 }
 
+static PyObject *device_receive_many(struct device *self, PyObject *socket)
+{
+	struct portalmem_device *device = hold_device(self);
+	PyObject *result;
+
+	if (!device)
+		return NULL;
+	result = receive_many(state_of(self), device, socket);
+	portalmem_device_unref(device);
+	return result;
+}
+
 static PyObject *device_get_backend(struct device *self, void *unused)
 {
 	(void)unused;
@@ -1148,6 +2295,17 @@ static PyMethodDef device_methods[] = {
 	 "receive(socket, /)\n--\n\n"
 	 "Receive a Buffer that Buffer.send() or portalmem_buffer_send() "
 	 "sends."},
+	{"receive_many", METHOD(device_receive_many), METH_O,
+	 "receive_many(socket, /)\n--\n\n"
+	 "Receive all buffers of one message that send() or portalmem_send() "
+	 "sends,\n"
+	 "as a list of tuples of a Buffer and its Fence, or None."},
+	{"pool", METHOD(device_pool), METH_VARARGS | METH_KEYWORDS,
+	 "pool(size, *, minimum=0, maximum=32, idle=10, caching='default',\n"
+	 "     name=None, node=-1, address_bits=0, alignment=0)\n--\n\n"
+	 "Make a Pool of buffers of SIZE bytes. A buffer above the minimum "
+	 "that\n"
+	 "nobody has used for so many seconds is freed; None: never."},
 	{"close", METHOD(device_close), METH_NOARGS,
 	 "close()\n--\n\nGive the device back. Its buffers remain."},
 	{"__enter__", METHOD(device_enter), METH_NOARGS, NULL},
@@ -1213,6 +2371,35 @@ static PyObject *module_receive(PyObject *module, PyObject *socket)
 	return wrap_buffer(state, transfer.buffer);
 }
 
+static PyObject *module_receive_many(PyObject *module, PyObject *socket)
+{
+	return receive_many(PyModule_GetState(module), NULL, socket);
+}
+
+static PyObject *module_send(PyObject *module, PyObject *arguments)
+{
+	PyObject *socket, *items;
+
+	if (!PyArg_ParseTuple(arguments, "OO:send", &socket, &items))
+		return NULL;
+	return send_many(PyModule_GetState(module), socket, items);
+}
+
+static PyObject *module_import_attachment(PyObject *module, PyObject *file)
+{
+	struct portalmem_attachment *attachment = NULL;
+	const struct state *state = PyModule_GetState(module);
+	int fd = PyObject_AsFileDescriptor(file), error;
+
+	if (fd < 0)
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	error = portalmem_attachment_import(fd, &attachment);
+	Py_END_ALLOW_THREADS
+	return error ? raise_error(state, error)
+		     : wrap_attachment(state, attachment);
+}
+
 static PyMethodDef module_methods[] = {
 	{"version", METHOD(module_version), METH_NOARGS,
 	 "version()\n--\n\nThe version of the library in use."},
@@ -1220,6 +2407,21 @@ static PyMethodDef module_methods[] = {
 	 "import_fd(fd, /)\n--\n\nAs Device.import_fd(), without a device."},
 	{"receive", METHOD(module_receive), METH_O,
 	 "receive(socket, /)\n--\n\nAs Device.receive(), without a device."},
+	{"send", METHOD(module_send), METH_VARARGS,
+	 "send(socket, buffers, /)\n--\n\n"
+	 "Send 1 to 32 buffers in one message over a connected Unix socket: "
+	 "each a\n"
+	 "Buffer, or a tuple of a Buffer and the Fence that signals when it "
+	 "may be\n"
+	 "used, or None. The peer gets all of them or none, with their names."},
+	{"receive_many", METHOD(module_receive_many), METH_O,
+	 "receive_many(socket, /)\n--\n\n"
+	 "As Device.receive_many(), without a device."},
+	{"import_attachment", METHOD(module_import_attachment), METH_O,
+	 "import_attachment(fd, /)\n--\n\n"
+	 "Make an Attachment of the file descriptor of one that another "
+	 "process made,\n"
+	 "of which it keeps a copy."},
 	{0},
 };
 
@@ -1251,7 +2453,12 @@ static int module_exec(PyObject *module)
 	state->buffer = add_type(module, &buffer_spec);
 	state->mapping = add_type(module, &mapping_spec);
 	state->sync = add_type(module, &sync_spec);
-	return state->device && state->buffer && state->mapping && state->sync
+	state->pool = add_type(module, &pool_spec);
+	state->fence = add_type(module, &fence_spec);
+	state->attachment = add_type(module, &attachment_spec);
+	return state->device && state->buffer && state->mapping &&
+			       state->sync && state->pool && state->fence &&
+			       state->attachment
 		       ? 0
 		       : -1;
 }
@@ -1265,6 +2472,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 	Py_VISIT(state->buffer);
 	Py_VISIT(state->mapping);
 	Py_VISIT(state->sync);
+	Py_VISIT(state->pool);
+	Py_VISIT(state->fence);
+	Py_VISIT(state->attachment);
 	return 0;
 }
 
@@ -1277,6 +2487,9 @@ static int module_clear(PyObject *module)
 	Py_CLEAR(state->buffer);
 	Py_CLEAR(state->mapping);
 	Py_CLEAR(state->sync);
+	Py_CLEAR(state->pool);
+	Py_CLEAR(state->fence);
+	Py_CLEAR(state->attachment);
 	return 0;
 }
 

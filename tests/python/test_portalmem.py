@@ -20,6 +20,8 @@ import portalmem
 BACKEND = os.environ["PORTALMEM_BACKEND"]
 PAGE = mmap.PAGESIZE
 ON_MODULE = BACKEND == "portalmem"
+# A device that buffers can be attached to, as "BUS NAME"; the guest has one.
+DEVICE = os.environ.get("PORTALMEM_TEST_DEVICE", "").split()
 
 try:
     import numpy
@@ -94,12 +96,20 @@ class Module(Case):
         self.assertEqual(portalmem.Error.__module__, "portalmem")
 
     def test_objects_come_from_functions_only(self):
-        for name in "Buffer", "Mapping", "Sync":
+        for name in "Buffer", "Mapping", "Sync", "Pool", "Attachment":
             with self.assertRaises(TypeError):
                 getattr(portalmem, name)()
 
     def test_everything_public_is_documented(self):
-        for thing in portalmem, portalmem.Device, portalmem.Buffer, portalmem.Mapping:
+        for thing in (
+            portalmem,
+            portalmem.Device,
+            portalmem.Buffer,
+            portalmem.Mapping,
+            portalmem.Pool,
+            portalmem.Fence,
+            portalmem.Attachment,
+        ):
             self.assertTrue(thing.__doc__)
             for name in dir(thing):
                 if not name.startswith("_"):
@@ -163,6 +173,8 @@ class Devices(Case):
             lambda: device.alloc(1),
             lambda: device.import_fd(0),
             lambda: device.receive(left),
+            lambda: device.receive_many(left),
+            lambda: device.pool(1),
             lambda: device.backend,
             lambda: device.path,
             device.__enter__,
@@ -711,6 +723,462 @@ class Sharing(Case):
         self.assertEqual(seen, [signal.SIGALRM])
 
 
+class Batches(Case):
+    def test_batch_arrives_in_its_order_with_names(self):
+        for kind in socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM:
+            left, right = self.sockets(kind)
+            buffers = [self.alloc((n + 1) * PAGE, name=f"part {n}") for n in range(5)]
+            for receive in portalmem.receive_many, self.device.receive_many:
+                portalmem.send(left, [buffers[0], (buffers[1], None), *buffers[2:]])
+                got = receive(right)
+                self.assertEqual([b.name for b, _ in got], [b.name for b in buffers])
+                self.assertEqual([b.size for b, _ in got], [b.size for b in buffers])
+                self.assertEqual({fence for _, fence in got}, {None})
+                for buffer, _ in got:
+                    buffer.close()
+
+    def test_both_kinds_of_sending_are_understood(self):
+        left, right = self.sockets()
+        buffer = self.alloc()
+        buffer.send(left)
+        [(got, fence)] = portalmem.receive_many(right)
+        self.assertIsNone(fence)
+        got.close()
+        portalmem.send(left, (buffer,))
+        portalmem.receive(right).close()
+        portalmem.send(left, [buffer, buffer])
+        with self.fails(errno.EMSGSIZE):
+            portalmem.receive(right)
+
+    def test_largest_batch_goes_through(self):
+        left, right = self.sockets()
+        buffer = self.alloc()
+        portalmem.send(left, iter([buffer] * 32))
+        got = portalmem.receive_many(right)
+        self.assertEqual(len(got), 32)
+        for other, _ in got:
+            other.close()
+
+    def test_wrong_batches_are_refused(self):
+        left, right = self.sockets()
+        buffer = self.alloc()
+        closed = self.alloc()
+        closed.close()
+        for items, kind in (
+            ([], ValueError),
+            ([buffer] * 33, ValueError),
+            (buffer, TypeError),
+            ([buffer, 7], TypeError),
+            ([buffer, None], TypeError),
+            ([(buffer,)], TypeError),
+            ([(buffer, None, None)], TypeError),
+            ([(None, buffer)], TypeError),
+            ([(buffer, "fence")], TypeError),
+            ([(buffer, -1)], ValueError),
+            ([buffer, closed], ValueError),
+            (None, TypeError),
+        ):
+            with self.subTest(items=items):
+                with self.assertRaises(kind):
+                    portalmem.send(left, items)
+        with self.fails(errno.EINVAL):
+            portalmem.send(left, [(buffer, right)])
+        right.setblocking(False)
+        with self.fails(errno.EAGAIN):
+            portalmem.receive_many(right)
+        left.close()
+        right.setblocking(True)
+        with self.fails(errno.EPIPE):
+            portalmem.receive_many(right)
+        for wrong in (), (right,), (right, [buffer], 1):
+            with self.assertRaises(TypeError):
+                portalmem.send(*wrong)
+
+    def test_timeout_of_the_socket_holds(self):
+        left, right = self.sockets()
+        right.settimeout(0.2)
+        with self.fails(errno.ETIMEDOUT):
+            portalmem.receive_many(right)
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        left.settimeout(0.2)
+        buffer = self.alloc()
+        with self.fails(errno.ETIMEDOUT):
+            for _ in range(1000):
+                portalmem.send(left, [buffer])
+
+    @unittest.skipUnless(ON_MODULE, "a memfd has no fences")
+    def test_fence_travels_with_its_buffer(self):
+        left, right = self.sockets()
+        buffer = self.alloc(name="late")
+        with buffer.export_fence(write=True) as fence:
+            portalmem.send(left, [(buffer, fence), buffer, (buffer, fence.fileno())])
+        got = portalmem.receive_many(right)
+        self.assertEqual([fence is None for _, fence in got], [False, True, False])
+        for other, fence in got:
+            self.assertEqual(other.name, "late")
+            if fence:
+                fence.wait(0)
+                fence.close()
+            other.close()
+
+
+class Pools(Case):
+    def pool(self, size=PAGE, **options):
+        pool = self.device.pool(size, **options)
+        self.addCleanup(pool.close)
+        return pool
+
+    def test_buffer_that_was_closed_is_had_again(self):
+        with self.pool(2 * PAGE, name="frame") as pool:
+            with pool.acquire() as buffer, buffer.map() as mapping:
+                self.assertEqual(buffer.size, 2 * PAGE)
+                self.assertEqual(buffer.name, "frame")
+                memoryview(mapping)[:4] = b"kept"
+            with pool.acquire(0) as buffer, buffer.map() as mapping:
+                self.assertEqual(bytes(memoryview(mapping)[:4]), b"kept")
+                self.assertEqual(pool.info()["acquired"], 1)
+            info = pool.info()
+            self.assertEqual(info["size"], 2 * PAGE)
+            self.assertEqual((info["buffers"], info["acquired"]), (1, 0))
+            self.assertEqual((info["allocated"], info["reused"]), (1, 1))
+            self.assertIn("1 buffers", repr(pool))
+
+    def test_no_more_than_the_maximum_are_had(self):
+        pool = self.pool(maximum=2)
+        first, second = pool.acquire(), pool.acquire()
+        with self.fails(errno.EAGAIN):
+            pool.acquire(0)
+        begin = time.monotonic()
+        with self.fails(errno.ETIMEDOUT):
+            pool.acquire(timeout=0.3)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.3)
+        # One that is given back meanwhile is had.
+        timer = threading.Timer(0.3, first.close)
+        timer.start()
+        pool.acquire().close()
+        timer.join()
+        second.close()
+
+    def test_mapping_keeps_its_buffer(self):
+        pool = self.pool(maximum=1)
+        with pool.acquire() as buffer:
+            mapping = buffer.map()
+        with self.fails(errno.EAGAIN):
+            pool.acquire(0)
+        mapping.unmap()
+        pool.acquire(0).close()
+
+    def test_minimum_is_there_and_trim_frees_it(self):
+        pool = self.pool(minimum=3, maximum=5, idle=None)
+        self.assertEqual(pool.info()["buffers"], 3)
+        self.assertEqual(pool.trim(2), 1)
+        with pool.acquire():
+            self.assertEqual(pool.trim(), 1)
+        self.assertEqual(pool.trim(keep=0), 1)
+        self.assertEqual(pool.info()["trimmed"], 3)
+
+    def test_buffers_outlive_it(self):
+        pool = self.pool()
+        buffer = pool.acquire()
+        pool.close()
+        pool.close()
+        with buffer, buffer.map() as mapping:
+            self.assertEqual(len(mapping), PAGE)
+
+    def test_closed_pool_is_a_value_error(self):
+        pool = self.pool()
+        pool.close()
+        self.assertTrue(pool.closed)
+        self.assertIn("closed", repr(pool))
+        for use in pool.acquire, pool.trim, pool.info, pool.__enter__:
+            with self.assertRaisesRegex(ValueError, "closed pool"):
+                use()
+
+    def test_signal_handler_runs_and_may_raise(self):
+        class Alarm(Exception):
+            pass
+
+        def ring(number, frame):
+            raise Alarm
+
+        pool = self.pool(maximum=1)
+        before = signal.signal(signal.SIGALRM, ring)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        with pool.acquire():
+            for timeout in None, 60:
+                signal.setitimer(signal.ITIMER_REAL, 0.2)
+                with self.assertRaises(Alarm):
+                    pool.acquire(timeout)
+
+    def test_many_threads_share_it(self):
+        pool = self.pool(maximum=2)
+        wrong = []
+
+        def use():
+            try:
+                for number in range(50):
+                    with pool.acquire(60) as buffer, buffer.map() as mapping:
+                        view = memoryview(mapping)
+                        view[0] = number
+                        time.sleep(0)
+                        if view[0] != number:
+                            wrong.append(number)
+                        view.release()
+            except BaseException as error:  # pylint: disable=W0718
+                wrong.append(error)
+
+        threads = [threading.Thread(target=use) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(wrong, [])
+        self.assertLessEqual(pool.info()["allocated"], 2)
+
+    def test_wrong_arguments_are_refused(self):
+        for arguments, options, kind in (
+            ((), {}, TypeError),
+            ((-1,), {}, OverflowError),
+            ((1, 2), {}, TypeError),
+            ((1,), {"minimum": -1}, ValueError),
+            ((1,), {"maximum": -1}, ValueError),
+            ((1,), {"idle": -1}, ValueError),
+            ((1,), {"idle": "long"}, TypeError),
+            ((1,), {"caching": "warm"}, ValueError),
+            ((1,), {"address_bits": -1}, ValueError),
+        ):
+            with self.subTest(arguments=arguments, options=options):
+                with self.assertRaises(kind):
+                    self.device.pool(*arguments, **options)
+        for options in {"maximum": 0}, {"minimum": 2, "maximum": 1}, {"alignment": 3}:
+            with self.subTest(options=options):
+                with self.fails(errno.EINVAL):
+                    self.pool(**{"minimum": 1, **options})
+        with self.fails(errno.EINVAL):
+            self.pool(0)
+        pool = self.pool()
+        for wrong, kind in (
+            (-1, ValueError),
+            (float("nan"), ValueError),
+            ("1", TypeError),
+        ):
+            with self.assertRaises(kind):
+                pool.acquire(wrong)
+        for wrong, kind in (-1, ValueError), ("1", TypeError), (1 << 40, OverflowError):
+            with self.assertRaises(kind):
+                pool.trim(wrong)
+
+
+class Fences(Case):
+    def pipe(self):
+        ends = os.pipe()
+        for end in ends:
+            self.addCleanup(os.close, end)
+        return ends
+
+    def test_fence_waits_until_it_is_signalled(self):
+        reader, writer = self.pipe()
+        with portalmem.Fence(reader) as fence:
+            self.assertFalse(os.get_inheritable(fence.fileno()))
+            self.assertIn(str(fence.fileno()), repr(fence))
+            with self.fails(errno.ETIMEDOUT):
+                fence.wait(0)
+            begin = time.monotonic()
+            with self.fails(errno.ETIMEDOUT):
+                fence.wait(timeout=0.3)
+            self.assertGreaterEqual(time.monotonic() - begin, 0.3)
+            timer = threading.Timer(0.3, os.write, [writer, b"x"])
+            timer.start()
+            fence.wait()
+            timer.join()
+            fence.wait(0)
+        self.assertTrue(fence.closed)
+
+    def test_fence_keeps_a_copy_of_the_descriptor(self):
+        reader, _ = self.pipe()
+        with portalmem.Fence(reader) as fence:
+            self.assertNotEqual(fence.fileno(), reader)
+            with portalmem.Fence(fence) as other:
+                self.assertNotEqual(other.fileno(), fence.fileno())
+
+    def test_signal_handler_runs_and_may_raise(self):
+        class Alarm(Exception):
+            pass
+
+        def ring(number, frame):
+            raise Alarm
+
+        before = signal.signal(signal.SIGALRM, ring)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        with portalmem.Fence(self.pipe()[0]) as fence:
+            for timeout in None, 60:
+                signal.setitimer(signal.ITIMER_REAL, 0.2)
+                with self.assertRaises(Alarm):
+                    fence.wait(timeout)
+
+    def test_fence_is_closed_while_another_thread_waits(self):
+        reader, writer = self.pipe()
+        fence = portalmem.Fence(reader)
+        waiting = threading.Thread(target=fence.wait)
+        waiting.start()
+        time.sleep(0.2)
+        fence.close()
+        self.assertTrue(waiting.is_alive())
+        os.write(writer, b"x")
+        waiting.join(60)
+        self.assertFalse(waiting.is_alive())
+
+    def test_closed_fence_is_a_value_error(self):
+        fence = portalmem.Fence(self.pipe()[0])
+        fence.close()
+        fence.close()
+        self.assertIn("closed", repr(fence))
+        for use in fence.wait, fence.fileno, fence.__enter__:
+            with self.assertRaisesRegex(ValueError, "closed fence"):
+                use()
+
+    def test_wrong_arguments_are_refused(self):
+        for wrong, kind in (
+            ("3", TypeError),
+            (None, TypeError),
+            (-1, ValueError),
+            (1 << 20, OSError),
+        ):
+            with self.assertRaises(kind):
+                portalmem.Fence(wrong)
+        with portalmem.Fence(self.pipe()[0]) as fence:
+            for wrong, kind in (-1, ValueError), ("1", TypeError):
+                with self.assertRaises(kind):
+                    fence.wait(wrong)
+        buffer = self.alloc()
+        for use in buffer.wait, buffer.export_fence:
+            with self.assertRaisesRegex(ValueError, "read=True"):
+                use()
+        with self.assertRaisesRegex(ValueError, "read=True"):
+            buffer.import_fence(0)
+        with self.assertRaises(TypeError):
+            buffer.import_fence("0", read=True)
+        with self.assertRaises(ValueError):
+            buffer.wait(read=True, timeout=-1)
+        buffer.close()
+        for use in buffer.wait, buffer.export_fence:
+            with self.assertRaisesRegex(ValueError, "closed buffer"):
+                use(read=True)
+        with self.assertRaisesRegex(ValueError, "closed buffer"):
+            buffer.import_fence(self.pipe()[0], read=True)
+
+    def test_buffers_fences_are_waited_for_and_exchanged(self):
+        buffer = self.alloc()
+        if not ON_MODULE:
+            for use in buffer.wait, buffer.export_fence:
+                with self.fails(errno.EOPNOTSUPP):
+                    use(read=True)
+            with self.fails(errno.EOPNOTSUPP):
+                buffer.import_fence(self.pipe()[0], read=True)
+            return
+        for access in {"read": True}, {"write": True}, {"read": True, "write": True}:
+            buffer.wait(**access)
+            buffer.wait(timeout=0, **access)
+            with buffer.export_fence(**access) as fence:
+                fence.wait(0)
+                buffer.import_fence(fence, **access)
+                self.alloc().import_fence(fence.fileno(), **access)
+        with self.fails(errno.EINVAL):
+            buffer.import_fence(self.pipe()[0], read=True)
+
+
+class Attachments(Case):
+    def test_only_the_module_attaches(self):
+        if ON_MODULE:
+            with self.fails(errno.ENODEV):
+                self.alloc().attach("platform", "no-such-device")
+        else:
+            with self.fails(errno.EOPNOTSUPP):
+                self.alloc().attach("pci", "0000:00:04.0")
+
+    def test_wrong_arguments_are_refused(self):
+        buffer = self.alloc()
+        for arguments, options, kind in (
+            ((), {}, TypeError),
+            (("pci",), {}, TypeError),
+            (("pci", 4), {}, TypeError),
+            (("pci", "x"), {"direction": "up"}, ValueError),
+            (("pci", "x"), {"address_bits": -1}, ValueError),
+            (("pci", "with\0null"), {}, ValueError),
+        ):
+            with self.subTest(arguments=arguments, options=options):
+                with self.assertRaises(kind):
+                    buffer.attach(*arguments, **options)
+        for options in {"address_bits": 65}, {"bus": "x" * 16}:
+            with self.fails(errno.EINVAL):
+                buffer.attach(**{"bus": "pci", "device": "x", **options})
+        buffer.close()
+        with self.assertRaisesRegex(ValueError, "closed buffer"):
+            buffer.attach("pci", "x")
+        for wrong, kind in ("3", TypeError), (-1, ValueError):
+            with self.assertRaises(kind):
+                portalmem.import_attachment(wrong)
+        with self.fails(errno.EINVAL):
+            portalmem.import_attachment(sys.stderr.fileno())
+
+    @unittest.skipUnless(DEVICE, "there is no device to attach to")
+    def test_table_covers_the_buffer(self):
+        buffer = self.alloc(64 * PAGE)
+        with buffer.attach(*DEVICE, direction="to-device") as attached:
+            info = attached.info()
+            self.assertEqual(info["direction"], "to-device")
+            self.assertEqual(info["size"], buffer.size)
+            self.assertEqual([info["bus"], info["device"]], DEVICE)
+            self.assertTrue(info["own"])
+            segments = attached.segments()
+            self.assertEqual(len(segments), info["segments"])
+            at = 0
+            for offset, length, address in segments:
+                self.assertEqual(offset, at)
+                self.assertGreater(address, 0)
+                at += length
+            self.assertEqual(at, buffer.size)
+            self.assertEqual(buffer.info()["attachments"], 1)
+        self.assertTrue(attached.closed)
+        self.assertEqual(buffer.info()["attachments"], 0)
+
+    @unittest.skipUnless(DEVICE, "there is no device to attach to")
+    def test_with_brackets_the_access_for_the_device(self):
+        with self.alloc() as buffer:
+            attached = buffer.attach(*DEVICE)
+        self.addCleanup(attached.close)
+        for ranges in None, [], [(0, 1), (PAGE, PAGE)]:
+            with attached.sync(read=True, write=True, ranges=ranges):
+                pass
+        with self.fails(errno.ERANGE):
+            with attached.sync(read=True, ranges=[(4 * PAGE, 1)]):
+                self.fail("it began")
+        with self.assertRaises(ValueError):
+            attached.sync()
+        with attached.sync(write=True):
+            attached.close()
+
+    @unittest.skipUnless(DEVICE, "there is no device to attach to")
+    def test_attachment_is_taken_up_by_its_descriptor(self):
+        attached = self.alloc().attach(*DEVICE)
+        with attached:
+            self.assertFalse(os.get_inheritable(attached.fileno()))
+            with portalmem.import_attachment(attached) as other:
+                self.assertEqual(other.info(), attached.info())
+                self.assertEqual(other.segments(), attached.segments())
+        attached.close()
+        self.assertIn("closed", repr(attached))
+        for use in (
+            attached.info,
+            attached.segments,
+            lambda: attached.sync(read=True),
+            attached.fileno,
+            attached.__enter__,
+        ):
+            with self.assertRaisesRegex(ValueError, "closed attachment"):
+                use()
+
+
 class Threads(Case):
     def test_others_run_while_one_waits(self):
         left, right = self.sockets()
@@ -787,11 +1255,22 @@ class Leaks(Case):
                 pass
             buffer.send(left)
             portalmem.receive(right).close()
+            portalmem.send(left, [buffer, (buffer, None)])
+            for got, _ in portalmem.receive_many(right):
+                got.close()
+            with self.device.pool(PAGE) as pool, pool.acquire():
+                pool.info()
+            with portalmem.Fence(left) as fence:
+                fence.fileno()
             for wrong in (
                 lambda: self.device.alloc(0),
                 lambda: buffer.map(1),
                 lambda: buffer.sync(read=True, ranges=[(0, "1")]),
                 lambda: portalmem.Device("/dev/no-such-node"),
+                lambda: portalmem.send(left, [buffer, 7]),
+                lambda: portalmem.send(left, [(buffer, left)]),
+                lambda: buffer.attach("pci", "no-such-device"),
+                lambda: self.device.pool(0),
             ):
                 try:
                     wrong()

@@ -130,11 +130,16 @@ class Module(Case):
                 device.alloc(0)
         del second, device, buffer, spec
 
-    def test_example_of_the_readme_does_what_it_says(self):
-        for path in "README.md", "bindings/python/README.md":
+    def test_examples_of_the_readmes_do_what_they_say(self):
+        for path, number, output in (
+            ("README.md", 1, "hello in 1048576 bytes\n"),
+            ("bindings/python/README.md", 1, "hello in 1048576 bytes\n"),
+            ("bindings/python/README.md", 2, "1 buffer for 100 frames\n"),
+            ("bindings/python/README.md", 3, "left 4096\nright 4096\n"),
+        ):
             path = os.path.join(os.environ["top_srcdir"], path)
             with open(path, encoding="utf-8") as file:
-                program = file.read().split("```python\n")[1].split("```")[0]
+                program = file.read().split("```python\n")[number].split("```")[0]
             done = subprocess.run(
                 [sys.executable, "-c", program],
                 capture_output=True,
@@ -142,7 +147,7 @@ class Module(Case):
                 timeout=60,
             )
             self.assertEqual(done.stderr, "")
-            self.assertEqual(done.stdout, "hello in 1048576 bytes\n")
+            self.assertEqual(done.stdout, output)
 
 
 class Devices(Case):

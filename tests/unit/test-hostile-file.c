@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -126,10 +125,9 @@ static void peer_reply_open(int fuse, const struct fuse_in_header *request)
 	peer_reply(fuse, request, 0, &open, sizeof(open));
 }
 
-/* Serve what the peer itself does, up to its own close(2), and then nothing. */
-static void *peer_serve(void *data)
+/* Serve the peer itself, up to its own close(2), and then nobody. */
+static void peer_serve(int fuse)
 {
-	int fuse = *(const int *)data;
 	union {
 		struct fuse_in_header header;
 		char bytes[FUSE_MIN_READ_BUFFER * 2];
@@ -157,8 +155,8 @@ static void *peer_serve(void *data)
 			peer_reply(fuse, &request.header, -ENOSYS, NULL, 0);
 		}
 	} while (request.header.opcode != FUSE_FLUSH);
-	pause();
-	return NULL;
+	for (;;)
+		pause();
 }
 
 static void peer_mount(int fuse)
@@ -198,10 +196,28 @@ static bool send_fds(int socket, const void *bytes, size_t length,
 	return sendmsg(socket, &msg, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
+/*
+ * Another process than the one that serves: it may have to wait for that, also
+ * at its end, but the end of that one ends all waiting.
+ */
+static void peer_open_and_send(int fuse, int socket)
+{
+	int file;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(fuse);
+	file = open(FILE_PATH, O_RDWR | O_CLOEXEC);
+	peer_needs(file >= 0, 17);
+	peer_needs(send_fds(socket, "x", 1, &file, 1), 18);
+	close(file);
+	peer_needs(send(socket, "y", 1, MSG_NOSIGNAL) == 1, 19);
+	_exit(0);
+}
+
 static void peer_run(int socket)
 {
-	pthread_t server;
-	int fuse, file;
+	pid_t opener;
+	int fuse;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The mock looks at open(2) only. */
@@ -209,15 +225,14 @@ static void peer_run(int socket)
 	peer_needs(fuse >= 0, 15);
 	peer_enter_namespace();
 	peer_mount(fuse);
-	peer_needs(!pthread_create(&server, NULL, peer_serve, &fuse), 16);
-	file = open(FILE_PATH, O_RDWR | O_CLOEXEC);
-	peer_needs(file >= 0, 17);
-	peer_needs(send_fds(socket, "x", 1, &file, 1), 18);
-	/* The end of a process closes this one before it lets go of fuse. */
-	close(file);
-	peer_needs(send(socket, "y", 1, MSG_NOSIGNAL) == 1, 19);
-	for (;;)
-		pause();
+	/* Nobody waits for the other one. */
+	signal(SIGCHLD, SIG_IGN);
+	opener = fork();
+	peer_needs(opener >= 0, 16);
+	if (!opener)
+		peer_open_and_send(fuse, socket);
+	close(socket);
+	peer_serve(fuse);
 }
 
 static int receive_fd(int socket)
@@ -261,8 +276,11 @@ static bool start_peer(int *status)
 	hostile = receive_fd(pair[0]);
 	done = hostile >= 0 && recv(pair[0], &byte, 1, 0) == 1;
 	close(pair[0]);
-	if (!done)
+	if (!done) {
+		/* It may have done its part, and serve the one that has not. */
+		kill(peer, SIGKILL);
 		waitpid(peer, status, 0);
+	}
 	return done;
 }
 

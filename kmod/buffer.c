@@ -39,6 +39,7 @@ buffer_create(struct portalmem_heap *heap,
 	buffer->pid = get_task_pid(current, PIDTYPE_TGID);
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
+	portalmem_debugfs_add(buffer);
 	return buffer;
 
 uncharge:
@@ -58,9 +59,23 @@ void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
 	struct portalmem_heap *heap = buffer->heap;
 	unsigned long npages = buffer->table.npages;
 
+	/* Who reads of it now is waited for. */
+	mutex_lock(&buffer->lock);
+	buffer->dmabuf = NULL;
+	mutex_unlock(&buffer->lock);
+
 	heap->ops->free(heap, &buffer->table, buffer->caching);
 	portalmem_stats_free(heap, npages);
 	portalmem_limit_uncharge(heap->limit, buffer->account, npages);
+	portalmem_debugfs_remove(buffer);
+}
+
+/**
+ * portalmem_buffer_free - last step of portalmem_buffer_destroy()
+ * @buffer: nobody refers to it any more
+ */
+void portalmem_buffer_free(struct portalmem_buffer *buffer)
+{
 	put_pid(buffer->pid);
 	mutex_destroy(&buffer->lock);
 	kfree(buffer);
@@ -115,6 +130,11 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 		return dmabuf;
 	}
 	/* From here on the dma-buf owns the buffer: release() destroys it. */
+
+	buffer->inode = file_inode(dmabuf->file)->i_ino;
+	mutex_lock(&buffer->lock);
+	buffer->dmabuf = dmabuf;
+	mutex_unlock(&buffer->lock);
 
 	ret = name_dma_buf(dmabuf, request->name);
 	if (ret) {

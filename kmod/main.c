@@ -11,9 +11,10 @@ static int __init portalmem_init(void)
 	int ret;
 
 	portalmem_limit_init();
+	portalmem_debugfs_init();
 	ret = portalmem_stats_init();
 	if (ret)
-		return ret;
+		goto exit_debugfs;
 	ret = portalmem_device_init();
 	if (ret)
 		goto exit_stats;
@@ -51,6 +52,8 @@ exit_device:
 	portalmem_device_exit();
 exit_stats:
 	portalmem_stats_exit();
+exit_debugfs:
+	portalmem_debugfs_exit();
 	return ret;
 }
 
@@ -64,6 +67,7 @@ static void __exit portalmem_exit(void)
 	portalmem_user_device_exit();
 	portalmem_device_exit();
 	portalmem_stats_exit();
+	portalmem_debugfs_exit();
 }
 
 module_init(portalmem_init);

@@ -16,6 +16,7 @@
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/io.h>
+#include <linux/klist.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -153,7 +154,10 @@ struct portalmem_heap {
  * @read_only: nobody may write to it
  * @pid: thread group that asked
  * @account: whose limit it counts against
+ * @inode: of its dma-buf
+ * @node: in the list of all
  * @lock: protects all below; nests inside the dma-buf's reservation lock
+ * @dmabuf: NULL before there is one, and when it goes
  * @attachments: devices attached now
  * @mappings: mapped attachments, struct portalmem_mapping
  * @vaddr: kernel mapping of pages while an importer has one, else NULL
@@ -165,8 +169,11 @@ struct portalmem_buffer {
 	bool read_only;
 	struct pid *pid;
 	struct portalmem_account *account;
+	u64 inode;
+	struct klist_node node;
 
 	struct mutex lock; /* protects all below */
+	struct dma_buf *dmabuf;
 	unsigned int attachments;
 	struct list_head mappings;
 	void *vaddr;
@@ -435,11 +442,37 @@ struct portalmem_ioc_segment
 portalmem_buffer_segment(const struct portalmem_buffer *buffer,
 			 unsigned int index, bool with_address);
 void portalmem_buffer_destroy(struct portalmem_buffer *buffer);
+void portalmem_buffer_free(struct portalmem_buffer *buffer);
 
 static inline u64 portalmem_buffer_size(const struct portalmem_buffer *buffer)
 {
 	return (u64)buffer->table.npages << PAGE_SHIFT;
 }
+
+/* debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void portalmem_debugfs_init(void);
+void portalmem_debugfs_exit(void);
+void portalmem_debugfs_add(struct portalmem_buffer *buffer);
+void portalmem_debugfs_remove(struct portalmem_buffer *buffer);
+#else
+static inline void portalmem_debugfs_init(void)
+{
+}
+
+static inline void portalmem_debugfs_exit(void)
+{
+}
+
+static inline void portalmem_debugfs_add(struct portalmem_buffer *buffer)
+{
+}
+
+static inline void portalmem_debugfs_remove(struct portalmem_buffer *buffer)
+{
+	portalmem_buffer_free(buffer);
+}
+#endif
 
 /* dma_buf.c */
 extern const struct dma_buf_ops portalmem_dma_buf_ops;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The module's statistics are the files that the text of the ABI names, no more and
-# no less, one value each, and everybody reads them.
+# no less; in sysfs one value each, and everybody reads them.
 # kernels: 6.12
 # shellcheck disable=SC2317 # functions are called through check
 set -u
@@ -10,24 +10,25 @@ set -u
 # shellcheck source=tests/lib/tap.sh
 . "${top_srcdir:?}/tests/lib/tap.sh"
 
-text=$top_srcdir/kmod/ABI/sysfs-class-misc-portalmem
-
-# All that the ABI's text names.
+# All that a text of the ABI names.
 named()
 {
-	awk '/^[A-Z]/ { what = $1 == "What:"; $1 = "" } what && NF { print $1 $2 }' "$text"
+	awk '/^[A-Z]/ { what = $1 == "What:"; $1 = "" } what && NF { print $1 $2 }' \
+		"$top_srcdir/kmod/ABI/$1"
 }
 
 # Those of a region that is not there are not looked for.
-mapfile -t folders < <(named | grep '/$' | grep -v '<' | sed 's,/$,,' | sort)
-mapfile -t files < <(named | grep '[^/]$' | sed 's,.*/,,' | sort)
+sysfs='sysfs-class-misc-portalmem'
+mapfile -t folders < <(named "$sysfs" | grep '/$' | grep -v '<' | sed 's,/$,,' | sort)
+mapfile -t files < <(named "$sysfs" | grep '[^/]$' | sed 's,.*/,,' | sort)
+mapfile -t debug_files < <(named debugfs-portalmem | sort)
 
 # glob_finds GLOB NAME...: are the names of what there is these?
 glob_finds()
 {
 	local glob=$1
 	shift
-	[ $# -gt 3 ] && printf '%s\n' "$@" |
+	[ $# -gt 0 ] && printf '%s\n' "$@" |
 		diff - <(compgen -G "$glob" | sort) >"$work/.err"
 }
 check "there are the folders that the text names" \
@@ -65,6 +66,9 @@ is_heap()
 {
 	[ "$(cat "/sys/class/misc/$1/heap")" = "$2" ]
 }
+check "debugfs has the files that the text names" glob_finds \
+	'/sys/kernel/debug/portalmem/*' "${debug_files[@]}"
+
 check "the system heap is named" is_heap portalmem/stats system
 check "the heap of imported memory is named" is_heap portalmem/stats_user user
 check "the contiguous heap is named" is_heap portalmem-contiguous/stats contiguous

@@ -492,8 +492,17 @@ uint64_t dmabuf_mapped(const struct dmabuf *buffer)
 	return mapped;
 }
 
-/* Processor time in clock ticks; UINT64_MAX when it cannot be told. */
-static uint64_t processor_time(const char *root, pid_t pid)
+const char *dmabuf_note(const struct dmabuf *buffer)
+{
+	if (buffer->leaked)
+		return "leaked?";
+	if (!buffer->holder_count)
+		return buffer->attachments ? "device" : "no process";
+	return "";
+}
+
+bool census_process_times(const char *root, pid_t pid,
+			  struct process_times *times)
 {
 	unsigned long user, system;
 	char text[1024];
@@ -501,18 +510,28 @@ static uint64_t processor_time(const char *root, pid_t pid)
 
 	if (!read_text(open_file("%s/proc/%d/stat", root, (int)pid), text,
 		       sizeof(text)))
-		return UINT64_MAX;
+		return false;
 	/* The command's name, in parentheses, can have any character. */
 	rest = strrchr(text, ')');
 	if (!rest || sscanf(rest + 1,
 			    " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu "
-			    "%lu",
-			    &user, &system) != 2)
-		return UINT64_MAX;
-	return (uint64_t)user + system;
+			    "%lu %*d %*d %*d %*d %*d %*d %" SCNu64,
+			    &user, &system, &times->started) != 3)
+		return false;
+	times->used = (uint64_t)user + system;
+	return true;
 }
 
-static bool may_be_leaked(const struct dmabuf *buffer)
+/* Processor time in clock ticks; UINT64_MAX when it cannot be told. */
+static uint64_t processor_time(const char *root, pid_t pid)
+{
+	struct process_times times;
+
+	return census_process_times(root, pid, &times) ? times.used
+						       : UINT64_MAX;
+}
+
+bool dmabuf_may_be_leaked(const struct dmabuf *buffer)
 {
 	return buffer->listed && buffer->holder_count &&
 	       buffer->attachments == 0 && dmabuf_mapped(buffer) == 0;
@@ -555,7 +574,7 @@ void census_mark_leaks(struct census *census, const char *root, unsigned int ms)
 	for (size_t i = 0; i < census->count; i++) {
 		const struct dmabuf *buffer = &census->buffers[i];
 
-		if (!may_be_leaked(buffer))
+		if (!dmabuf_may_be_leaked(buffer))
 			continue;
 		any = true;
 		for (size_t j = 0; j < buffer->holder_count; j++)
@@ -567,7 +586,7 @@ void census_mark_leaks(struct census *census, const char *root, unsigned int ms)
 	for (size_t i = 0; any && i < census->count; i++) {
 		struct dmabuf *buffer = &census->buffers[i];
 
-		buffer->leaked = may_be_leaked(buffer) &&
+		buffer->leaked = dmabuf_may_be_leaked(buffer) &&
 				 all_idle(census, buffer, before, root);
 	}
 	free(before);

@@ -36,7 +36,7 @@ struct dmabuf {
 	bool listed;		      /* the kernel's list has it */
 	uint64_t references;	      /* open files of it; 0: not known */
 	unsigned int attachments;     /* when it is listed */
-	bool leaked;		      /* looks so: see mark_leaks() */
+	bool leaked;		      /* looks so: see census_mark_leaks() */
 	const struct holder *holders; /* by process */
 	size_t holder_count;
 };
@@ -65,8 +65,27 @@ int census_take(struct census *census, const char *root);
 void census_mark_leaks(struct census *census, const char *root,
 		       unsigned int ms);
 
+/*
+ * Does nothing use the buffer, as far as the kernel's list tells? It is leaked
+ * when its holders do not work either.
+ */
+bool dmabuf_may_be_leaked(const struct dmabuf *buffer);
+
+/* Of a process, in clock ticks. */
+struct process_times {
+	uint64_t used;	  /* processor time */
+	uint64_t started; /* after the boot: tells it from a later one */
+};
+
+/* False when it cannot be told, such as of a process that has ended. */
+bool census_process_times(const char *root, pid_t pid,
+			  struct process_times *times);
+
 /* What of the buffer's size falls to each of its holders. */
 uint64_t dmabuf_share(const struct dmabuf *buffer);
+
+/* What is odd about the buffer, in a word or two, or "". */
+const char *dmabuf_note(const struct dmabuf *buffer);
 
 uint64_t dmabuf_mapped(const struct dmabuf *buffer);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "census-print.h"
 #include "census-view.h"
 #include "command.h"
 #include "json.h"
@@ -44,15 +45,6 @@ static void print_size(uint64_t size)
 
 	format_size_short(text, size);
 	printf("  %8s", text);
-}
-
-static const char *note_of(const struct dmabuf *buffer)
-{
-	if (buffer->leaked)
-		return "leaked?";
-	if (!buffer->holder_count)
-		return buffer->attachments ? "device" : "no process";
-	return "";
 }
 
 /* Left of each holder's columns: the buffer's own, on its first line. */
@@ -99,13 +91,13 @@ static void print_rows(const struct dmabuf *buffer,
 			       "");
 		print_holder(buffer, &buffer->holders[i]);
 		printf(first && buffer->leaked ? "  %s\n" : "\n",
-		       note_of(buffer));
+		       dmabuf_note(buffer));
 		first = false;
 	}
 	if (first) {
 		print_buffer(buffer);
 		printf("  %7s  %-15s  %4s  %8s  %8s  %s\n", "-", "-", "-", "-",
-		       "-", note_of(buffer));
+		       "-", dmabuf_note(buffer));
 	}
 }
 
@@ -161,49 +153,7 @@ static void print_view(const struct census_view *view,
 static void print_buffer_json(struct json *json, const struct dmabuf *buffer)
 {
 	json_object_begin(json, NULL);
-	json_number(json, "inode", buffer->inode);
-	json_number(json, "size", buffer->size);
-	json_bool(json, "size_is_exact", buffer->size_known);
-	json_string(json, "exporter",
-		    buffer->exporter[0] ? buffer->exporter : NULL);
-	json_string(json, "name", buffer->name);
-	if (buffer->listed)
-		json_number(json, "attachments", buffer->attachments);
-	else
-		json_null(json, "attachments");
-	json_number(json, "mapped", dmabuf_mapped(buffer));
-	json_bool(json, "leaked", buffer->leaked);
-	json_array_begin(json, "holders");
-	for (size_t i = 0; i < buffer->holder_count; i++) {
-		const struct holder *holder = &buffer->holders[i];
-
-		json_object_begin(json, NULL);
-		json_number(json, "pid", (uint64_t)holder->pid);
-		json_string(json, "command", holder->command);
-		json_number(json, "fds", holder->fds);
-		json_number(json, "mapped", holder->mapped);
-		json_number(json, "share", dmabuf_share(buffer));
-		json_object_end(json);
-	}
-	json_array_end(json);
-	json_object_end(json);
-}
-
-static void print_total_json(struct json *json,
-			     const struct census_total *total)
-{
-	json_object_begin(json, NULL);
-	if (total->pid) {
-		json_number(json, "pid", (uint64_t)total->pid);
-		json_string(json, "command", total->label);
-	} else {
-		json_string(json, "exporter",
-			    total->label[0] ? total->label : NULL);
-	}
-	json_number(json, "buffers", total->buffers);
-	json_number(json, "size", total->size);
-	if (total->pid)
-		json_number(json, "share", total->share);
+	print_dmabuf_members(json, buffer);
 	json_object_end(json);
 }
 
@@ -211,8 +161,11 @@ static void print_totals_json(struct json *json, const char *key,
 			      const struct census_total *totals, size_t count)
 {
 	json_array_begin(json, key);
-	for (size_t i = 0; i < count; i++)
-		print_total_json(json, &totals[i]);
+	for (size_t i = 0; i < count; i++) {
+		json_object_begin(json, NULL);
+		print_total_members(json, &totals[i]);
+		json_object_end(json);
+	}
 	json_array_end(json);
 }
 
@@ -221,9 +174,7 @@ static void print_view_json(const struct census_view *view)
 	struct json json = {.out = stdout};
 
 	json_object_begin(&json, NULL);
-	json_bool(&json, "complete", view->census->complete);
-	json_number(&json, "unreadable_processes", view->census->unreadable);
-	json_number(&json, "size", view->size);
+	print_census_members(&json, view);
 	json_array_begin(&json, "buffers");
 	for (size_t i = 0; i < view->count; i++)
 		print_buffer_json(&json, view->buffers[i]);
@@ -234,21 +185,6 @@ static void print_view_json(const struct census_view *view)
 			  view->process_count);
 	json_object_end(&json);
 	json_finish(&json);
-}
-
-/* What is not seen is not nothing. */
-static void tell_what_is_missing(const struct census *census)
-{
-	if (census->unreadable)
-		warn("processes that this user may not look into: %zu; what "
-		     "they "
-		     "hold is missing; run it as root to see all",
-		     census->unreadable);
-	else if (!census->complete)
-		warn("the kernel's own list cannot be read, and buffers that "
-		     "no "
-		     "process holds are missing; run it as root, with debugfs "
-		     "mounted at /sys/kernel/debug");
 }
 
 static int show_census(const struct context *ctx, const struct request *request)
@@ -272,7 +208,7 @@ static int show_census(const struct context *ctx, const struct request *request)
 		print_view_json(&view);
 	else
 		print_view(&view, &request->filter);
-	tell_what_is_missing(&census);
+	warn_of_missing(&census);
 	census_view_free(&view);
 	census_free(&census);
 	return EXIT_DONE;

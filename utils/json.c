@@ -25,7 +25,7 @@ static void put_string(FILE *out, const char *value)
 
 	fputc('"', out);
 	while (*text) {
-		size_t length = utf8_sequence(text);
+		size_t length = utf8_sequence((const char *)text);
 
 		put_character(out, text, length);
 		text += length ? length : 1;
@@ -92,6 +92,19 @@ void json_number(struct json *json, const char *key, uint64_t value)
 {
 	begin_value(json, key);
 	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_signed(struct json *json, const char *key, int64_t value)
+{
+	begin_value(json, key);
+	fprintf(json->out, "%" PRId64, value);
+}
+
+void json_thousandths(struct json *json, const char *key, uint64_t value)
+{
+	begin_value(json, key);
+	fprintf(json->out, "%" PRIu64 ".%03" PRIu64, value / 1000,
+		value % 1000);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -23,6 +23,10 @@ void json_array_end(struct json *json);
 /* VALUE NULL is written as null; bytes that are not UTF-8 as U+FFFD. */
 void json_string(struct json *json, const char *key, const char *value);
 void json_number(struct json *json, const char *key, uint64_t value);
+void json_signed(struct json *json, const char *key, int64_t value);
+
+/* VALUE / 1000, exactly. */
+void json_thousandths(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 

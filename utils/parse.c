@@ -14,6 +14,9 @@
 /* Fraction digits of a size: 10^6 times the largest unit fits 64 bits. */
 #define FRACTION_DIGITS_MAX 6
 
+/* In milliseconds they fit what poll(2) takes. */
+#define SECONDS_MAX (INT32_MAX / 1000)
+
 static const char size_units[] = "KMGT";
 
 static bool is_digit(char c)
@@ -134,17 +137,25 @@ uint64_t parse_number(const char *what, const char *text, uint64_t maximum)
 	return number;
 }
 
-int64_t parse_seconds(const char *what, const char *text)
+bool read_seconds(const char *text, int64_t *msp)
 {
-	const uint64_t most = INT32_MAX / 1000;
-	const char *rest = text;
 	uint64_t whole, part, of;
 
-	if (!take_digits(&rest, &whole) || !take_fraction(&rest, &part, &of) ||
-	    *rest || whole > most)
-		misused("%s: '%s' is not a time in seconds from 0 to %" PRIu64,
-			what, text, most);
-	return (int64_t)(whole * 1000 + part * 1000 / of);
+	if (!take_digits(&text, &whole) || !take_fraction(&text, &part, &of) ||
+	    *text || whole > SECONDS_MAX)
+		return false;
+	*msp = (int64_t)(whole * 1000 + part * 1000 / of);
+	return true;
+}
+
+int64_t parse_seconds(const char *what, const char *text)
+{
+	int64_t ms;
+
+	if (!read_seconds(text, &ms))
+		misused("%s: '%s' is not a time in seconds from 0 to %d", what,
+			text, SECONDS_MAX);
+	return ms;
 }
 
 unsigned int parse_mode(const char *what, const char *text)

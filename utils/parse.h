@@ -6,6 +6,7 @@
 #ifndef PARSE_H
 #define PARSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "portalmem.h"
@@ -21,6 +22,9 @@ uint64_t parse_number(const char *what, const char *text, uint64_t maximum);
 
 /* Seconds, 5 or 0.25, as milliseconds. */
 int64_t parse_seconds(const char *what, const char *text);
+
+/* The same; false when it cannot be read. */
+bool read_seconds(const char *text, int64_t *msp);
 
 /* Octal file permissions. */
 unsigned int parse_mode(const char *what, const char *text);

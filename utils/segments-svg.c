@@ -115,20 +115,18 @@ static uint64_t gap_after(const struct drawing *drawing, size_t i)
 static void put_text(FILE *out, const char *text)
 {
 	char escaped[4 * PORTALMEM_NAME_MAX + 1];
-	const unsigned char *at = (const unsigned char *)escaped;
+	const char *at = escaped;
 
 	escape_text(escaped, sizeof(escaped), text);
 	while (*at) {
 		size_t length = utf8_sequence(at);
 
 		/* U+FFFE and U+FFFF are UTF-8, and not XML. */
-		if (length == 3 && at[0] == 0xef && at[1] == 0xbf &&
-		    at[2] >= 0xbe)
-			fputs("&#xfffd;", out);
-		else if (length == 0)
+		if (length == 0 || utf8_decode(at, length) == 0xfffe ||
+		    utf8_decode(at, length) == 0xffff)
 			fputs("&#xfffd;", out);
 		else if (*at == '<' || *at == '>' || *at == '&' || *at == '"')
-			fprintf(out, "&#%u;", *at);
+			fprintf(out, "&#%d;", *at);
 		else
 			fwrite(at, 1, length, out);
 		at += length ? length : 1;

@@ -36,8 +36,9 @@ static bool utf8_second_allowed(unsigned char first, unsigned char second)
 	}
 }
 
-size_t utf8_sequence(const unsigned char *text)
+size_t utf8_sequence(const char *sequence)
 {
+	const unsigned char *text = (const unsigned char *)sequence;
 	size_t length = utf8_length(text[0]);
 	size_t i;
 
@@ -48,4 +49,15 @@ size_t utf8_sequence(const unsigned char *text)
 	if (length > 1 && !utf8_second_allowed(text[0], text[1]))
 		return 0;
 	return length;
+}
+
+uint32_t utf8_decode(const char *sequence, size_t length)
+{
+	static const unsigned char first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	const unsigned char *text = (const unsigned char *)sequence;
+	uint32_t character = text[0] & first_bits[length];
+
+	for (size_t i = 1; i < length; i++)
+		character = character << 6 | (text[i] & 0x3f);
+	return character;
 }

@@ -4,47 +4,10 @@
 set -eu
 # shellcheck source-path=SCRIPTDIR source=cli.sh
 . "$(dirname "$0")/cli.sh"
+# shellcheck source-path=SCRIPTDIR source=machine.sh
+. "$(dirname "$0")/machine.sh"
 
-root=$work/root
 tab=$(printf '\t')
-
-# make_process PID COMMAND TICKS: a process that has nothing yet.
-make_process()
-{
-	mkdir -p "$root/proc/$1/fd" "$root/proc/$1/fdinfo"
-	echo "$2" >"$root/proc/$1/comm"
-	echo "$1 ($2) S 1 1 1 0 -1 4194560 9 9 0 0 $3 0 0 0 20 0 1 0 9 9 9" \
-		>"$root/proc/$1/stat"
-	: >"$root/proc/$1/maps"
-}
-
-# hold PID FD INODE SIZE COUNT EXPORTER [NAME]: it gets a descriptor.
-hold()
-{
-	ln -s "/dmabuf:${7-}" "$root/proc/$1/fd/$2"
-	{
-		printf 'pos:\t0\nflags:\t02000002\nmnt_id:\t14\nino:\t%s\n' "$3"
-		printf 'size:\t%s\ncount:\t%s\nexp_name:\t%s\n' "$4" "$5" "$6"
-		[ -z "${7-}" ] || printf 'name:\t%s\n' "$7"
-	} >"$root/proc/$1/fdinfo/$2"
-}
-
-# map PID RANGE OFFSET INODE PATH
-map()
-{
-	printf '%s rw-s %s 00:0d %s                        %s\n' \
-		"$2" "$3" "$4" "$5" >>"$root/proc/$1/maps"
-}
-
-# list SIZE COUNT EXPORTER INODE NAME [DEVICE]: an entry of the kernel's list.
-list()
-{
-	printf '%08d\t00000002\t00080007\t%08d\t%s\t%08d\t%s\n' \
-		"$1" "$2" "$3" "$4" "$5" >>"$bufinfo"
-	printf '\tAttached Devices:\n' >>"$bufinfo"
-	[ -z "${6-}" ] || printf '\t%s\n' "$6" >>"$bufinfo"
-	printf 'Total %d devices attached\n\n' $((${6:+1} + 0)) >>"$bufinfo"
-}
 
 ps()
 {
@@ -129,19 +92,14 @@ ps --exporter none
 check "where there are none, ps says so" out_is '0 buffers, 0 in all'
 
 # With the kernel's list.
-mkdir -p "$root/sys/kernel/debug/dma_buf"
-bufinfo=$root/sys/kernel/debug/dma_buf/bufinfo
-{
-	printf '\nDma-buf Objects:\n%-8s\t%-8s\t%-8s\t%-8s\texp_name\t%-8s\tname\n' \
-		size flags mode count ino
-} >"$bufinfo"
+begin_list
 list 1048576 5 system 31 frame
 list 8192 2 udmabuf 30 '<none>'
 list 4096 1 drm 32 '<none>' 0000:00:02.0
 list 2097152 1 portalmem 40 'lost and found'
 list 65536 2 portalmem 41 '<none>' edu
 list 12288 1 system 42 '<none>'
-printf '\nTotal 6 objects, 3239936 bytes\n' >>"$bufinfo"
+end_list 6 3239936
 hold 200 8 42 12288 1 system
 ps --json
 check "with the kernel's list, nothing is missing" done_cleanly

@@ -38,6 +38,7 @@ extern const struct command command_ps;
 extern const struct command command_receive;
 extern const struct command command_segments;
 extern const struct command command_share;
+extern const struct command command_top;
 extern const struct command command_trim;
 extern const struct command command_verify;
 

@@ -10,6 +10,7 @@
 #undef _FORTIFY_SOURCE
 #include <config.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -167,6 +168,68 @@ int open(const char *path, int flags, ...)
 		va_end(args);
 	}
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int access(const char *path, int mode)
+{
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		if (!strcmp(path, nodes[i].path))
+			return 0;
+	return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
+}
+
+#define HEAP_FOLDER "/dev/dma_heap"
+
+static struct dirent *new_entry(const char *path)
+{
+	struct dirent *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		abort();
+	strcpy(entry->d_name, path + strlen(HEAP_FOLDER "/"));
+	return entry;
+}
+
+/* Of the heaps' folder alone; in the order of the table. */
+int scandir(const char *path, struct dirent ***entries,
+	    int (*filter)(const struct dirent *),
+	    int (*compare)(const struct dirent **, const struct dirent **))
+{
+	int count = 0;
+
+	(void)compare;
+	if (strcmp(path, HEAP_FOLDER) != 0)
+		return fail(ENOENT);
+	*entries = calloc(sizeof(nodes) / sizeof(nodes[0]), sizeof(**entries));
+	if (!*entries)
+		abort();
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		struct dirent *entry;
+
+		if (strncmp(nodes[i].path, HEAP_FOLDER "/",
+			    strlen(HEAP_FOLDER "/")) != 0)
+			continue;
+		entry = new_entry(nodes[i].path);
+		if (filter(entry))
+			(*entries)[count++] = entry;
+		else
+			free(entry);
+	}
+	return count;
+}
+
+/* The heaps have no counters, also where the real module is. */
+DIR *opendir(const char *path)
+{
+	int fd;
+
+	if (strcmp(path, "/sys/class/misc") == 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? NULL : fdopendir(fd);
 }
 
 static void write_log(const char *format, ...)

@@ -50,6 +50,12 @@ complete_line alloc --caching u
 check "caching modes are completed" prints uc
 complete_line --backend u
 check "backends are completed" prints udmabuf
+complete_line ps --sort h
+check "orders are completed" prints holders
+complete_line top --sort g
+check "more of them for top" prints growth
+complete_line top --view p
+check "views are completed" prints processes
 complete_line attach --direction f
 check "directions are completed" prints from
 complete_line attach --bus p

@@ -7,22 +7,22 @@
 #include "buffer.h"
 #include "report.h"
 
-/* Turn what was asked for into what the buffer has. */
-static int resolve_part(struct view *view, const struct part *part)
+int part_within(struct portalmem_buffer *buffer, const struct part *part,
+		uint64_t *offset, uint64_t *length)
 {
-	uint64_t size = portalmem_buffer_get_size(view->buffer);
+	uint64_t size = portalmem_buffer_get_size(buffer);
 
 	if (part->offset >= size)
 		return failed("offset %" PRIu64 ": the buffer has %" PRIu64
 			      " bytes; give a smaller --offset",
 			      part->offset, size);
-	view->offset = part->offset;
-	view->length = part->length ? part->length : size - part->offset;
-	if (view->length > size - part->offset)
+	*offset = part->offset;
+	*length = part->length ? part->length : size - part->offset;
+	if (*length > size - part->offset)
 		return failed("length %" PRIu64 " from offset %" PRIu64
 			      ": the buffer has %" PRIu64
 			      " bytes; give a smaller --length",
-			      view->length, part->offset, size);
+			      *length, part->offset, size);
 	return EXIT_DONE;
 }
 
@@ -43,7 +43,7 @@ int view_open(struct view *view, struct portalmem_buffer *buffer,
 
 	view->buffer = buffer;
 	view->access = access;
-	status = resolve_part(view, part);
+	status = part_within(buffer, part, &view->offset, &view->length);
 	if (status != EXIT_DONE)
 		return status;
 	inside_page = view->offset % (uint64_t)sysconf(_SC_PAGESIZE);

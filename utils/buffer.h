@@ -45,6 +45,10 @@ struct part {
 	uint64_t length; /* 0: up to the end */
 };
 
+/* Turn what was asked for into what the buffer has. Gives an exit status. */
+int part_within(struct portalmem_buffer *buffer, const struct part *part,
+		uint64_t *offset, uint64_t *length);
+
 /* A part that is mapped and inside of a sync bracket. */
 struct view {
 	struct portalmem_buffer *buffer;

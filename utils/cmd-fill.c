@@ -242,6 +242,7 @@ static int run_fill(struct context *ctx, int argc, char **argv)
 {
 	struct work work = {0};
 	struct json json = {.out = stdout};
+	char length[SIZE_PHRASE_ROOM];
 	int status;
 
 	read_arguments(ctx, argc, argv, &work);
@@ -249,8 +250,9 @@ static int run_fill(struct context *ctx, int argc, char **argv)
 	if (status != EXIT_DONE)
 		return status;
 	if (!ctx->json) {
-		printf("%" PRIu64 " bytes filled from offset %" PRIu64 "\n",
-		       work.done, work.view.offset);
+		describe_size(length, work.done);
+		printf("%s filled from offset %" PRIu64 "\n", length,
+		       work.view.offset);
 		return EXIT_DONE;
 	}
 	print_part(&json, &work);
@@ -277,18 +279,20 @@ static void print_verified(const struct work *work)
 static int run_verify(struct context *ctx, int argc, char **argv)
 {
 	struct work work = {0};
+	char length[SIZE_PHRASE_ROOM];
 	int status;
 
 	read_arguments(ctx, argc, argv, &work);
 	status = work_on_buffer(ctx, &work, verify_chunk, PORTALMEM_SYNC_READ);
 	if (status != EXIT_DONE)
 		return status;
-	if (ctx->json)
+	if (ctx->json) {
 		print_verified(&work);
-	else if (!work.differs)
-		printf("%" PRIu64 " bytes from offset %" PRIu64
-		       " are as expected\n",
-		       work.done, work.view.offset);
+	} else if (!work.differs) {
+		describe_size(length, work.done);
+		printf("%s from offset %" PRIu64 " are as expected\n", length,
+		       work.view.offset);
+	}
 	if (work.differs)
 		return failed("the buffer differs at offset %" PRIu64
 			      ": 0x%02x is there and 0x%02x is expected; see "

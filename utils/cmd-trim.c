@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <config.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "command.h"
 #include "json.h"
+#include "parse.h"
 #include "report.h"
 
 static void print_freed(const struct context *ctx, uint64_t freed)
 {
 	struct json json = {.out = stdout};
+	char size[SIZE_PHRASE_ROOM];
 
 	if (!ctx->json) {
-		printf("%" PRIu64 " bytes given back\n", freed);
+		describe_size(size, freed);
+		printf("%s given back\n", size);
 		return;
 	}
 	json_object_begin(&json, NULL);

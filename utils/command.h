@@ -29,6 +29,7 @@ struct command {
 
 extern const struct command command_alloc;
 extern const struct command command_attach;
+extern const struct command command_cp;
 extern const struct command command_doctor;
 extern const struct command command_dump;
 extern const struct command command_fill;
@@ -38,6 +39,7 @@ extern const struct command command_ps;
 extern const struct command command_receive;
 extern const struct command command_segments;
 extern const struct command command_share;
+extern const struct command command_sync;
 extern const struct command command_top;
 extern const struct command command_trim;
 extern const struct command command_verify;

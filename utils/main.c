@@ -32,10 +32,11 @@ static const struct command command_help = {
 };
 
 static const struct command *const commands[] = {
-	&command_ps,	 &command_top,	   &command_doctor,   &command_heaps,
-	&command_alloc,	 &command_info,	   &command_segments, &command_attach,
-	&command_share,	 &command_receive, &command_fill,     &command_dump,
-	&command_verify, &command_trim,	   &command_help,
+	&command_ps,	 &command_top,	  &command_doctor,   &command_heaps,
+	&command_alloc,	 &command_info,	  &command_segments, &command_sync,
+	&command_attach, &command_share,  &command_receive,  &command_fill,
+	&command_dump,	 &command_verify, &command_cp,	     &command_trim,
+	&command_help,
 };
 
 /* clang-format off */

@@ -225,3 +225,15 @@ void format_size_short(char *text, uint64_t size)
 	else
 		snprintf(text, SIZE_TEXT_ROOM, "%" PRIu64 "%s", size, unit);
 }
+
+void describe_size(char *text, uint64_t size)
+{
+	char units[SIZE_TEXT_ROOM];
+
+	format_size_short(units, size);
+	if (size < 1024)
+		snprintf(text, SIZE_PHRASE_ROOM, "%" PRIu64 " bytes", size);
+	else
+		snprintf(text, SIZE_PHRASE_ROOM, "%" PRIu64 " bytes (%s)", size,
+			 units);
+}

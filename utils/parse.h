@@ -38,6 +38,12 @@ enum portalmem_backend parse_backend(const char *what, const char *text);
 /* Write SIZE exactly, in the largest unit that divides it: 16M, 1028K, 5. */
 void format_size(char *text, uint64_t size);
 
+/* Room for any size as describe_size() writes it. */
+#define SIZE_PHRASE_ROOM 64
+
+/* Write SIZE exactly, and so that it can be read: 1048576 bytes (1M), 5 bytes. */
+void describe_size(char *text, uint64_t size);
+
 /* Write SIZE rounded down to a tenth of a unit that suits it: 16M, 1.1M. */
 void format_size_short(char *text, uint64_t size);
 

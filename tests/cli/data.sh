@@ -11,7 +11,7 @@ file_size=$(stat -c %s "$work/file")
 cd "$work"
 
 with_buffer 64K '"$PORTALMEM" fill --byte 0x5a'
-check "fill says how much it wrote" prints '65536 bytes filled from offset 0'
+check "fill says how much it wrote" prints '65536 bytes (64K) filled from offset 0'
 with_buffer 64K '"$PORTALMEM" fill --byte 1 --offset 5K --length 3 --json'
 check "fill --json says it too" json_is length 3
 check "fill --json says where" json_is offset 5120
@@ -26,7 +26,7 @@ check "a part is filled across a page's end, its neighbours are not" \
 
 with_buffer 8K '"$PORTALMEM" fill --byte 90 >/dev/null
 	"$PORTALMEM" verify --byte 0x5a'
-check "verify finds the byte" prints '8192 bytes from offset 0 are as expected'
+check "verify finds the byte" prints '8192 bytes (8K) from offset 0 are as expected'
 with_buffer 8K '"$PORTALMEM" fill --byte 7 --offset 5000 --length 1 >/dev/null
 	"$PORTALMEM" verify --byte 0'
 check "verify names the first byte that differs" \
@@ -66,8 +66,8 @@ check "the largest seed works, and can be hexadecimal" done_cleanly
 with_buffer 8K '"$PORTALMEM" fill --file file; "$PORTALMEM" verify -f file
 	"$PORTALMEM" dump --length '"$file_size"' | cmp - file'
 check "a file shorter than the buffer is written and found" \
-	prints "$file_size bytes filled from offset 0
-$file_size bytes from offset 0 are as expected"
+	prints "$file_size bytes (1K) filled from offset 0
+$file_size bytes (1K) from offset 0 are as expected"
 with_buffer 8K '"$PORTALMEM" fill - <file >/dev/null
 	cat file | "$PORTALMEM" verify -'
 check "stdin can be a file and a pipe" done_cleanly
@@ -138,7 +138,7 @@ check "dump --hex prints the offset in the buffer" out_matches '^00100010  '
 with_buffer 3M '"$PORTALMEM" fill --random 5 >/dev/null
 	"$PORTALMEM" dump -o out; "$PORTALMEM" verify --file out'
 check "dump -o writes the whole buffer, which is found again" \
-	prints '3145728 bytes from offset 0 are as expected'
+	prints '3145728 bytes (3M) from offset 0 are as expected'
 with_buffer 4K '"$PORTALMEM" dump -o out --offset 1K --length 1K --json'
 check "dump --json says what was written" json_is length 1024
 check "dump --json says from where" json_is offset 1024

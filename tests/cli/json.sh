@@ -76,8 +76,8 @@ run "$PORTALMEM" heaps --device "$work/absent" --json
 keep_json heaps
 both '^effective:  *cached$' info "$buffer"
 both '^  *0  *0  ' segments "$buffer"
-both '^10000 bytes filled' fill "$buffer" --random 7 --length 10000
-both '^10000 bytes .* as expected$' verify "$buffer" --random 7 --length 10000
+both '^10000 bytes (9.7K) filled' fill "$buffer" --random 7 --length 10000
+both '^10000 bytes (9.7K) .* as expected$' verify "$buffer" --random 7 --length 10000
 run "$PORTALMEM" verify "$buffer" --byte 0 --json
 check "verify fails where a byte differs" status_is 1
 keep_json verify
@@ -85,6 +85,10 @@ run "$PORTALMEM" dump "$buffer" --hex --length 16
 check "dump prints its text" out_matches '^00000000  .*|$'
 run "$PORTALMEM" dump "$buffer" --output dumped --json
 keep_json dump
+both '^begin of access (both) to 1048576 bytes (1M) from offset 0$' sync begin "$buffer"
+both '^10000 bytes (9.7K) copied from offset 0 ' cp "$buffer" copied \
+	--length 10000
+both '^sha256: [0-9a-f]*$' cp copied "$buffer"
 both ' given back$' trim
 
 holder_of_all=$buffer

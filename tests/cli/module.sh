@@ -69,7 +69,7 @@ pm heaps --device portalmem-contiguous --json
 check "a heap that is not usable is described in JSON" heap_is limit 536870912
 
 pm trim
-check "trim says what was given back" prints '3145728 bytes given back'
+check "trim says what was given back" prints '3145728 bytes (3M) given back'
 pm trim --json
 check "trim --json does too" json_is freed 3145728
 pm trim --device camera

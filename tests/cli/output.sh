@@ -69,7 +69,7 @@ check "work over a second shows its progress on a terminal" \
 with_buffer 4K "$slow"
 check "progress goes to no file" prints '3 bytes filled from offset 0'
 on_terminal 2 "$PORTALMEM" alloc -s 4K -- "$PORTALMEM" fill --byte 1
-check "short work shows no progress" prints '4096 bytes filled from offset 0'
+check "short work shows no progress" prints '4096 bytes (4K) filled from offset 0'
 
 run env LC_ALL=de_DE.UTF-8 LANGUAGE=de "$PORTALMEM" alloc -s 1.5K -- \
 	"$PORTALMEM" verify --byte 0 --length 0.5K

@@ -17,9 +17,9 @@ with_buffer 64K '"$PORTALMEM" fill --random 3 >/dev/null
 	wait "$sharer"
 	"$PORTALMEM" verify --byte 9'
 check "a received buffer is the sent one, for reading and writing" \
-	prints "65536 bytes from offset 0 are as expected
+	prints "65536 bytes (64K) from offset 0 are as expected
 65536 
-65536 bytes from offset 0 are as expected"
+65536 bytes (64K) from offset 0 are as expected"
 check "share says how many have it" [ "$(cat shared)" = 'sent to 1 peer' ]
 check "the socket is gone afterwards" [ ! -e socket ]
 

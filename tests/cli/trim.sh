@@ -9,7 +9,7 @@ gives_back()
 {
 	pm alloc -s 4M -- true
 	pm trim
-	out_matches '^[1-9][0-9]* bytes given back$'
+	out_matches '^[1-9][0-9]* bytes ([0-9.]*[KMG]) given back$'
 }
 
 if [ "$PORTALMEM_BACKEND" = portalmem ]; then

@@ -17,7 +17,7 @@ PORTALMEM=$(command -v portalmem)
 export PORTALMEM
 
 number=0
-for name in heaps alloc info segments data share trim; do
+for name in heaps alloc info segments sync data cp share trim; do
 	# One stream of results, numbered through.
 	while IFS= read -r line; do
 		case $line in

@@ -67,6 +67,8 @@ process=${root:+100}
 process=${process:-$holder}
 both '^ *[0-9]*  *1M  portalmem  *frame  ' ps ${root:+--sysroot "$root"} \
 	--pid "$process"
+both '^ *[0-9]*  *1M  ' top ${root:+--sysroot "$root"} --pid "$process" \
+	--batch --count 1
 both '^fine  *kernel  *Linux [0-9]' doctor
 both '^/dev/portalmem  *system  ' heaps --device /dev/portalmem
 both '^-  *memfd  ' heaps --backend memfd

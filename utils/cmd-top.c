@@ -125,7 +125,7 @@ static int print_samples(struct watch *watch)
 static int paint(struct watch *watch, bool anew)
 {
 	unsigned int rows, columns;
-	struct top_screen screen;
+	struct top_screen screen = {0};
 	struct top_report report;
 	bool painted;
 

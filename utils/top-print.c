@@ -27,7 +27,7 @@ static void format_now(char text[TIME_ROOM])
 
 int top_print_text(const struct top_report *report, struct top_ui *ui)
 {
-	struct top_screen screen;
+	struct top_screen screen = {0};
 	char now[TIME_ROOM];
 	int status = EXIT_DONE;
 

@@ -134,8 +134,10 @@ static void sort_rows(struct top_report *report, enum top_view view,
 		[TOP_BY_PID] = by_pid,	   [TOP_BY_NAME] = by_label,
 	};
 
-	if (view == TOP_BUFFERS && order != TOP_BY_GROWTH)
-		return; /* they are in the census's order */
+	/* Most orders of buffers are the census's, and they are in it. */
+	if ((view == TOP_BUFFERS && order != TOP_BY_GROWTH) ||
+	    !comparisons[order])
+		return;
 	qsort(report->rows, report->count, sizeof(*report->rows),
 	      comparisons[order]);
 }

@@ -57,7 +57,8 @@ static void add_line(struct drawing *drawing, enum top_style style,
 		screen->out_of_memory = true;
 		return;
 	}
-	screen->lines[screen->count++] = (struct top_line){style, copy};
+	screen->lines[screen->count].style = style;
+	screen->lines[screen->count++].text = copy;
 	drawing->rows_left--;
 }
 

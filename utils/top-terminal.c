@@ -45,7 +45,7 @@ static void init_colors(void)
 		return;
 	start_color();
 	use_default_colors();
-	for (short style = TOP_PLAIN; style <= TOP_HINT; style++)
+	for (int style = TOP_PLAIN; style <= TOP_HINT; style++)
 		init_pair((short)(style + 1), color_of((enum top_style)style),
 			  -1);
 }

@@ -581,7 +581,7 @@ static void add_heaps(struct top_sample *sample)
 START_TEST(every_size_of_terminal_is_kept)
 {
 	struct top_sample *sample = make_sample(0, later, COUNT(later));
-	struct top_screen screen;
+	struct top_screen screen = {0};
 
 	snprintf(sample->census.buffers[0].name,
 		 sizeof(sample->census.buffers[0].name),
@@ -616,7 +616,7 @@ static const char *line_with(const struct top_screen *screen, const char *text)
 
 START_TEST(a_screen_of_80_columns_has_it_all)
 {
-	struct top_screen screen;
+	struct top_screen screen = {0};
 	struct top_sample *sample = make_sample(2000, later, COUNT(later));
 
 	top_history_add(&history, make_sample(0, start, COUNT(start)));
@@ -653,7 +653,7 @@ END_TEST
 
 START_TEST(one_row_has_the_totals)
 {
-	struct top_screen screen;
+	struct top_screen screen = {0};
 
 	add_both();
 	look();
@@ -669,7 +669,7 @@ END_TEST
 
 START_TEST(scrolling_stays_in_the_table)
 {
-	struct top_screen screen;
+	struct top_screen screen = {0};
 
 	add_both();
 	look();

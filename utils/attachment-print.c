@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "attachment.h"
+#include "grid.h"
 #include "json.h"
 #include "parse.h"
 #include "report.h"
 
-struct table {
+struct dma_table {
 	size_t count;
 	struct portalmem_dma_segment *segments;
 };
@@ -44,7 +45,7 @@ const char *direction_name(enum portalmem_direction direction)
 
 /* The table does not change while the device is there. */
 static int read_table(struct portalmem_attachment *attachment,
-		      struct table *table)
+		      struct dma_table *table)
 {
 	int ret;
 
@@ -65,8 +66,29 @@ static int read_table(struct portalmem_attachment *attachment,
 	return EXIT_DONE;
 }
 
-static void print_text(const struct portalmem_attachment_info *info,
-		       const struct table *table, int fd)
+static int print_segments(const struct dma_table *segments)
+{
+	static const struct column columns[] = {{"segment", 7, true},
+						{"offset", 18, true},
+						{"length", 18, true},
+						{"address", 18, true}};
+	struct grid table;
+
+	grid_begin(&table, columns, 4);
+	for (size_t i = 0; i < segments->count; i++) {
+		const struct portalmem_dma_segment *segment =
+			&segments->segments[i];
+
+		grid_cell(&table, "%zu", i);
+		grid_cell(&table, "%#" PRIx64, segment->offset);
+		grid_cell(&table, "%#" PRIx64, segment->length);
+		grid_cell(&table, "%#" PRIx64, segment->address);
+	}
+	return grid_end(&table);
+}
+
+static int print_text(const struct portalmem_attachment_info *info,
+		      const struct dma_table *segments, int fd)
 {
 	char size[SIZE_TEXT_ROOM];
 
@@ -82,15 +104,10 @@ static void print_text(const struct portalmem_attachment_info *info,
 	       "path:        /proc/%d/fd/%d\n"
 	       "\n",
 	       (int)getpid(), fd, (int)getpid(), fd);
-	printf("%7s  %18s  %18s  %18s\n", "segment", "offset", "length",
-	       "address");
-	for (size_t i = 0; i < table->count; i++)
-		printf("%7zu  %#18" PRIx64 "  %#18" PRIx64 "  %#18" PRIx64 "\n",
-		       i, table->segments[i].offset, table->segments[i].length,
-		       table->segments[i].address);
+	return print_segments(segments);
 }
 
-static void json_table(struct json *json, const struct table *table)
+static void json_table(struct json *json, const struct dma_table *table)
 {
 	json_array_begin(json, "segments");
 	for (size_t i = 0; i < table->count; i++) {
@@ -104,7 +121,7 @@ static void json_table(struct json *json, const struct table *table)
 }
 
 static void print_json(const struct portalmem_attachment_info *info,
-		       const struct table *table, int fd)
+		       const struct dma_table *table, int fd)
 {
 	struct json json = {.out = stdout};
 	char text[48];
@@ -132,7 +149,7 @@ int print_attachment(const struct context *ctx,
 {
 	struct portalmem_attachment_info info = PORTALMEM_ATTACHMENT_INFO_INIT;
 	int fd = portalmem_attachment_get_fd(attachment);
-	struct table table = {0};
+	struct dma_table table = {0};
 	int ret = portalmem_attachment_get_info(attachment, &info);
 	int status;
 
@@ -142,7 +159,7 @@ int print_attachment(const struct context *ctx,
 	if (status == EXIT_DONE && ctx->json)
 		print_json(&info, &table, fd);
 	else if (status == EXIT_DONE)
-		print_text(&info, &table, fd);
+		status = print_text(&info, &table, fd);
 	free(table.segments);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "hold.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
 
 enum {
@@ -85,8 +86,10 @@ static int allocate(const struct context *ctx, const struct request *request,
 
 	if (status != EXIT_DONE)
 		return status;
+	waiting_begin("allocating");
 	ret = portalmem_buffer_alloc(device, request->size, &request->options,
 				     bufferp);
+	waiting_end();
 	if (ret)
 		status = failed_call("allocating", ret);
 	portalmem_device_unref(device);

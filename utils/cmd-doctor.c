@@ -10,6 +10,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "json.h"
+#include "progress.h"
 #include "report.h"
 
 enum {
@@ -110,7 +111,9 @@ static int run_doctor(struct context *ctx, int argc, char **argv)
 	expect_arguments(argc, argv, 0);
 	all.device_path = ctx->device_path;
 	all.backend = ctx->backend;
+	waiting_begin("examining the machine");
 	examine(&all);
+	waiting_end();
 	if (all.out_of_memory) {
 		status = failed("examining the machine: %s; free memory",
 				strerror(ENOMEM));

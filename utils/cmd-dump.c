@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "outfile.h"
 #include "parse.h"
 #include "progress.h"
 #include "report.h"
@@ -33,6 +34,7 @@ struct dump {
 	bool hex;
 	bool force;
 	struct view view;
+	struct outfile file;
 	FILE *out;
 };
 
@@ -120,8 +122,7 @@ static int failed_write(const struct dump *dump, int error)
 {
 	if (dump->out == stdout)
 		return failed_output(error);
-	return failed("writing '%s': %s; what is there is incomplete",
-		      dump->path, strerror(error));
+	return outfile_failed(&dump->file, error ? error : EIO);
 }
 
 static int write_chunk(const struct dump *dump, uint64_t done, size_t count)
@@ -158,22 +159,30 @@ static int write_chunks(const struct dump *dump)
 }
 
 /* Stdout is checked when the program ends, a file here: once. */
-static int close_output(const struct dump *dump, int status)
+static int close_output(struct dump *dump, int status)
 {
 	if (dump->out == stdout)
 		return status;
 	if (fclose(dump->out) && status == EXIT_DONE)
-		return failed_write(dump, errno);
-	return status;
+		status = failed_write(dump, errno);
+	return outfile_close(&dump->file, status);
 }
 
 static int open_output(struct dump *dump)
 {
-	dump->out = dump->path ? fopen(dump->path, "we") : stdout;
-	if (dump->out)
+	int status, copy;
+
+	dump->out = stdout;
+	if (!dump->path)
 		return EXIT_DONE;
-	return failed("opening '%s': %s; give a file that can be written",
-		      dump->path, strerror(errno));
+	status = outfile_open(&dump->file, dump->path);
+	if (status != EXIT_DONE)
+		return status;
+	copy = dup(dump->file.fd);
+	dump->out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (!dump->out)
+		return outfile_close(&dump->file, failed_write(dump, errno));
+	return EXIT_DONE;
 }
 
 static int dump_view(struct dump *dump)

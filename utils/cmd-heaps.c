@@ -9,6 +9,7 @@
 #include "command.h"
 #include "heaps.h"
 #include "nodes.h"
+#include "progress.h"
 #include "report.h"
 
 /* The places that are listed. */
@@ -180,13 +181,15 @@ static int run_heaps(struct context *ctx, int argc, char **argv)
 
 	next_option(ctx, argc, argv, ":", options);
 	expect_arguments(argc, argv, 0);
+	waiting_begin("trying each place");
 	status = list_places(ctx, &list);
+	waiting_end();
 	if (status == EXIT_DONE) {
 		if (ctx->json)
 			print_places_json(list.places, list.count);
 		else
-			print_places(list.places, list.count);
-		if (!any_usable(&list))
+			status = print_places(list.places, list.count);
+		if (status == EXIT_DONE && !any_usable(&list))
 			status = failed("no place to allocate from: none of "
 					"those asked for can be used; load the "
 					"portalmem module or choose another");

@@ -2,18 +2,26 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "census-print.h"
 #include "census-view.h"
 #include "command.h"
+#include "grid.h"
 #include "json.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
 
 /* Long enough to tell a process that waits from one that works. */
 #define IDLE_MS 200
+
+/* Columns of the list. */
+#define OF_BUFFER 5
+#define OF_HOLDER 5
 
 enum {
 	OPTION_SORT = OPTION_OWN,
@@ -39,16 +47,16 @@ static enum census_order parse_order(const char *text)
 		text);
 }
 
-static void print_size(uint64_t size)
+static void put_size(struct grid *table, uint64_t size)
 {
 	char text[SIZE_TEXT_ROOM];
 
 	format_size_short(text, size);
-	printf("  %8s", text);
+	grid_cell(table, "%s", text);
 }
 
 /* Left of each holder's columns: the buffer's own, on its first line. */
-static void print_buffer(const struct dmabuf *buffer)
+static void put_buffer(struct grid *table, const struct dmabuf *buffer)
 {
 	char exporter[EXPORTER_ROOM * 4];
 	char name[BUFFER_NAME_ROOM * 4];
@@ -56,28 +64,37 @@ static void print_buffer(const struct dmabuf *buffer)
 	escape_text(exporter, sizeof(exporter),
 		    buffer->exporter[0] ? buffer->exporter : "?");
 	escape_text(name, sizeof(name), buffer->name[0] ? buffer->name : "-");
-	printf("%8" PRIu64, buffer->inode);
-	print_size(buffer->size);
-	printf("  %-14s  %-14s  ", exporter, name);
+	grid_cell(table, "%" PRIu64, buffer->inode);
+	put_size(table, buffer->size);
+	grid_cell(table, "%s", exporter);
+	grid_cell(table, "%s", name);
 	if (buffer->listed)
-		printf("%7u", buffer->attachments);
+		grid_cell(table, "%u", buffer->attachments);
 	else
-		printf("%7s", "?");
+		grid_cell(table, "?");
 }
 
-static void print_holder(const struct dmabuf *buffer,
-			 const struct holder *holder)
+static void put_holder(struct grid *table, const struct dmabuf *buffer,
+		       const struct holder *holder)
 {
 	char command[COMMAND_ROOM * 4];
 
 	escape_text(command, sizeof(command), holder->command);
-	printf("  %7d  %-15s  %4u", (int)holder->pid, command, holder->fds);
-	print_size(holder->mapped);
-	print_size(dmabuf_share(buffer));
+	grid_cell(table, "%d", (int)holder->pid);
+	grid_cell(table, "%s", command);
+	grid_cell(table, "%u", holder->fds);
+	put_size(table, holder->mapped);
+	put_size(table, dmabuf_share(buffer));
 }
 
-static void print_rows(const struct dmabuf *buffer,
-		       const struct census_filter *filter)
+static void put_same(struct grid *table, const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		grid_cell(table, "%s", text);
+}
+
+static void put_rows(struct grid *table, const struct dmabuf *buffer,
+		     const struct census_filter *filter)
 {
 	bool first = true;
 
@@ -85,69 +102,103 @@ static void print_rows(const struct dmabuf *buffer,
 		if (!census_filter_has(filter, &buffer->holders[i]))
 			continue;
 		if (first)
-			print_buffer(buffer);
+			put_buffer(table, buffer);
 		else
-			printf("%8s  %8s  %-14s  %-14s  %7s", "", "", "", "",
-			       "");
-		print_holder(buffer, &buffer->holders[i]);
-		printf(first && buffer->leaked ? "  %s\n" : "\n",
-		       dmabuf_note(buffer));
+			put_same(table, "", OF_BUFFER);
+		put_holder(table, buffer, &buffer->holders[i]);
+		grid_cell(table, "%s",
+			  first && buffer->leaked ? dmabuf_note(buffer) : "");
 		first = false;
 	}
 	if (first) {
-		print_buffer(buffer);
-		printf("  %7s  %-15s  %4s  %8s  %8s  %s\n", "-", "-", "-", "-",
-		       "-", dmabuf_note(buffer));
+		put_buffer(table, buffer);
+		put_same(table, "-", OF_HOLDER);
+		grid_cell(table, "%s", dmabuf_note(buffer));
 	}
 }
 
-static void print_totals(const struct census_view *view)
+static int print_buffers(const struct census_view *view,
+			 const struct census_filter *filter)
 {
-	char text[EXPORTER_ROOM * 4];
+	static const struct column columns[] = {
+		{"INODE", 8, true}, {"SIZE", 8, true},	  {"EXPORTER", 14, 0},
+		{"NAME", 14, 0},    {"DEVICES", 7, true}, {"PID", 7, true},
+		{"COMMAND", 15, 0}, {"FDS", 4, true},	  {"MAPPED", 8, true},
+		{"SHARE", 8, true}, {"", 0, 0},
+	};
+	struct grid table;
 
-	printf("\n%-14s  %7s  %8s\n", "EXPORTER", "BUFFERS", "SIZE");
+	grid_begin(&table, columns, OF_BUFFER + OF_HOLDER + 1);
+	for (size_t i = 0; i < view->count; i++)
+		put_rows(&table, view->buffers[i], filter);
+	return grid_end(&table);
+}
+
+static int print_exporters(const struct census_view *view)
+{
+	static const struct column columns[] = {
+		{"EXPORTER", 14, 0}, {"BUFFERS", 7, true}, {"SIZE", 8, true}};
+	char text[EXPORTER_ROOM * 4];
+	struct grid table;
+
+	grid_begin(&table, columns, 3);
 	for (size_t i = 0; i < view->exporter_count; i++) {
 		const struct census_total *total = &view->exporters[i];
 
 		escape_text(text, sizeof(text),
 			    total->label[0] ? total->label : "?");
-		printf("%-14s  %7zu", text, total->buffers);
-		print_size(total->size);
-		putchar('\n');
+		grid_cell(&table, "%s", text);
+		grid_cell(&table, "%zu", total->buffers);
+		put_size(&table, total->size);
 	}
+	putchar('\n');
+	return grid_end(&table);
+}
+
+static int print_processes(const struct census_view *view)
+{
+	static const struct column columns[] = {{"PID", 7, true},
+						{"COMMAND", 15, 0},
+						{"BUFFERS", 7, true},
+						{"SIZE", 8, true},
+						{"SHARE", 8, true}};
+	char text[COMMAND_ROOM * 4];
+	struct grid table;
+
 	if (!view->process_count)
-		return;
-	printf("\n%7s  %-15s  %7s  %8s  %8s\n", "PID", "COMMAND", "BUFFERS",
-	       "SIZE", "SHARE");
+		return EXIT_DONE;
+	grid_begin(&table, columns, 5);
 	for (size_t i = 0; i < view->process_count; i++) {
 		const struct census_total *total = &view->processes[i];
 
 		escape_text(text, sizeof(text), total->label);
-		printf("%7d  %-15s  %7zu", (int)total->pid, text,
-		       total->buffers);
-		print_size(total->size);
-		print_size(total->share);
-		putchar('\n');
+		grid_cell(&table, "%d", (int)total->pid);
+		grid_cell(&table, "%s", text);
+		grid_cell(&table, "%zu", total->buffers);
+		put_size(&table, total->size);
+		put_size(&table, total->share);
 	}
+	putchar('\n');
+	return grid_end(&table);
 }
 
-static void print_view(const struct census_view *view,
-		       const struct census_filter *filter)
+static int print_view(const struct census_view *view,
+		      const struct census_filter *filter)
 {
 	char size[SIZE_TEXT_ROOM];
+	int status = EXIT_DONE;
 
 	if (view->count) {
-		printf("%8s  %8s  %-14s  %-14s  %7s  %7s  %-15s  %4s  %8s  "
-		       "%8s\n",
-		       "INODE", "SIZE", "EXPORTER", "NAME", "DEVICES", "PID",
-		       "COMMAND", "FDS", "MAPPED", "SHARE");
-		for (size_t i = 0; i < view->count; i++)
-			print_rows(view->buffers[i], filter);
-		print_totals(view);
+		status = print_buffers(view, filter);
+		if (status == EXIT_DONE)
+			status = print_exporters(view);
+		if (status == EXIT_DONE)
+			status = print_processes(view);
 		putchar('\n');
 	}
 	format_size_short(size, view->size);
 	printf("%zu buffers, %s in all\n", view->count, size);
+	return status;
 }
 
 static void print_buffer_json(struct json *json, const struct dmabuf *buffer)
@@ -187,16 +238,37 @@ static void print_view_json(const struct census_view *view)
 	json_finish(&json);
 }
 
+/* A process that is gone, or never was, is not one without buffers. */
+static int check_process(const struct request *request)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/proc/%d", request->root,
+		 (int)request->filter.pid);
+	if (!request->filter.pid || access(path, F_OK) == 0)
+		return EXIT_DONE;
+	return failed("process %d: no such process; leave --pid away to see "
+		      "who holds buffers",
+		      (int)request->filter.pid);
+}
+
 static int show_census(const struct context *ctx, const struct request *request)
 {
 	struct census_view view;
 	struct census census;
-	int ret = census_take(&census, request->root);
+	int status = EXIT_DONE;
+	int ret;
 
+	if (check_process(request) != EXIT_DONE)
+		return EXIT_FAILED;
+	waiting_begin("reading /proc");
+	ret = census_take(&census, request->root);
+	if (!ret)
+		census_mark_leaks(&census, request->root, IDLE_MS);
+	waiting_end();
 	if (ret)
 		return failed("reading %s/proc: %s; see that /proc is mounted",
 			      request->root, strerror(-ret));
-	census_mark_leaks(&census, request->root, IDLE_MS);
 	ret = census_view_make(&view, &census, &request->filter,
 			       request->order);
 	if (ret) {
@@ -207,11 +279,11 @@ static int show_census(const struct context *ctx, const struct request *request)
 	if (ctx->json)
 		print_view_json(&view);
 	else
-		print_view(&view, &request->filter);
+		status = print_view(&view, &request->filter);
 	warn_of_missing(&census);
 	census_view_free(&view);
 	census_free(&census);
-	return EXIT_DONE;
+	return status;
 }
 
 static int run_ps(struct context *ctx, int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "grid.h"
 #include "json.h"
 #include "outfile.h"
 #include "parse.h"
@@ -39,23 +40,32 @@ static int read_table(struct portalmem_buffer *buffer,
 	return EXIT_DONE;
 }
 
-static void print_text(const struct segment_table *table)
+static int print_text(const struct segment_table *segments)
 {
+	static const struct column columns[] = {{"segment", 7, true},
+						{"offset", 18, true},
+						{"length", 18, true},
+						{"size", 8, true},
+						{"physical", 18, true}};
 	char size[SIZE_TEXT_ROOM];
+	struct grid table;
 
-	printf("%7s  %18s  %18s  %8s  %18s\n", "segment", "offset", "length",
-	       "size", "physical");
-	for (size_t i = 0; i < table->count; i++) {
-		const struct portalmem_segment *segment = &table->segments[i];
+	grid_begin(&table, columns, 5);
+	for (size_t i = 0; i < segments->count; i++) {
+		const struct portalmem_segment *segment =
+			&segments->segments[i];
 
 		format_size_short(size, segment->length);
-		printf("%7zu  %#18" PRIx64 "  %#18" PRIx64 "  %8s  ", i,
-		       segment->offset, segment->length, size);
+		grid_cell(&table, "%zu", i);
+		grid_cell(&table, "%#" PRIx64, segment->offset);
+		grid_cell(&table, "%#" PRIx64, segment->length);
+		grid_cell(&table, "%s", size);
 		if (segment->physical)
-			printf("%#18" PRIx64 "\n", segment->physical);
+			grid_cell(&table, "%#" PRIx64, segment->physical);
 		else
-			printf("%18s\n", "-");
+			grid_cell(&table, "-");
 	}
+	return grid_end(&table);
 }
 
 static void print_json(const struct segment_table *table)
@@ -133,7 +143,7 @@ static int show_table(const struct context *ctx, const char *svg,
 	if (ctx->json)
 		print_json(table);
 	else if (!svg)
-		print_text(table);
+		return print_text(table);
 	return EXIT_DONE;
 }
 

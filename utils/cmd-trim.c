@@ -6,6 +6,7 @@
 #include "command.h"
 #include "json.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
 
 static void print_freed(const struct context *ctx, uint64_t freed)
@@ -36,7 +37,9 @@ static int run_trim(struct context *ctx, int argc, char **argv)
 	status = open_device(ctx, &device);
 	if (status != EXIT_DONE)
 		return status;
+	waiting_begin("giving memory back");
 	ret = portalmem_device_trim(device, &freed);
+	waiting_end();
 	if (ret)
 		status = failed_call("trimming", ret);
 	else

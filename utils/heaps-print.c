@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "grid.h"
 #include "heaps.h"
 #include "json.h"
 #include "parse.h"
@@ -26,82 +27,100 @@ static void join_cachings(const struct place *place, char *text, size_t room)
 	}
 }
 
-static void print_place(const struct place *place)
+static void put_place(struct grid *table, const struct place *place)
 {
 	char path[512];
 	char reason[2048];
 	char cachings[64];
 
 	escape_text(path, sizeof(path), place->path ? place->path : "-");
+	grid_cell(table, "%s", path);
 	if (!place->usable) {
 		escape_text(reason, sizeof(reason), place->reason);
-		printf("%-34s  %-9s  %-7s  %-13s  no: %s\n", path, "-", "-",
-		       "-", reason);
+		grid_cell(table, "-");
+		grid_cell(table, "-");
+		grid_cell(table, "-");
+		grid_cell(table, "no: %s", reason);
 		return;
 	}
 	join_cachings(place, cachings, sizeof(cachings));
-	printf("%-34s  %-9s  %-7s  %-13s  yes\n", path,
-	       portalmem_backend_name(place->backend),
-	       portalmem_caching_name(place->default_caching),
-	       cachings[0] ? cachings : "-");
+	grid_cell(table, "%s", portalmem_backend_name(place->backend));
+	grid_cell(table, "%s", portalmem_caching_name(place->default_caching));
+	grid_cell(table, "%s", cachings[0] ? cachings : "-");
+	grid_cell(table, "yes");
 }
 
 /* SIZE for the eye; ABSENT is what stands for 0. */
-static void print_size(const char *absent, uint64_t size)
+static void put_size(struct grid *table, const char *absent, uint64_t size)
 {
 	char text[SIZE_TEXT_ROOM];
 
 	format_size_short(text, size);
-	printf("  %9s", size || !absent ? text : absent);
+	grid_cell(table, "%s", size || !absent ? text : absent);
 }
 
-static void print_heap(const struct place *place)
+static void put_heap(struct grid *table, const struct place *place)
 {
 	const struct portalmem_heap_info *heap = &place->heap;
 	char path[512];
 
 	escape_text(path, sizeof(path), place->path);
-	printf("%-34s  %-10s", path, heap->name);
-	print_size("-", heap->size);
-	print_size(NULL, heap->used);
-	print_size(NULL, heap->available);
-	print_size(NULL, heap->largest);
+	grid_cell(table, "%s", path);
+	grid_cell(table, "%s", heap->name);
+	put_size(table, "-", heap->size);
+	put_size(table, NULL, heap->used);
+	put_size(table, NULL, heap->available);
+	put_size(table, NULL, heap->largest);
 	if (heap->features & PORTALMEM_HEAP_IS_REGION)
-		printf("  %9" PRIu32, heap->fragments);
+		grid_cell(table, "%" PRIu32, heap->fragments);
 	else
-		printf("  %9s", "-");
-	print_size(NULL, heap->pooled);
-	print_size("none", heap->limit);
-	print_size(NULL, heap->user_used);
-	print_size("none", heap->user_limit);
-	putchar('\n');
+		grid_cell(table, "-");
+	put_size(table, NULL, heap->pooled);
+	put_size(table, "none", heap->limit);
+	put_size(table, NULL, heap->user_used);
+	put_size(table, "none", heap->user_limit);
 }
 
-static void print_heaps(const struct place *places, size_t count)
+static int print_heaps(const struct place *places, size_t count)
 {
+	static const struct column columns[] = {
+		{"PATH", 34, 0},	{"HEAP", 10, 0},
+		{"SIZE", 9, true},	{"USED", 9, true},
+		{"AVAILABLE", 9, true}, {"LARGEST", 9, true},
+		{"FRAGMENTS", 9, true}, {"POOLED", 9, true},
+		{"LIMIT", 9, true},	{"USER", 9, true},
+		{"USERLIMIT", 9, true},
+	};
 	bool headed = false;
+	struct grid table;
 
+	grid_begin(&table, columns, 11);
 	for (size_t i = 0; i < count; i++) {
 		if (!places[i].heap_known)
 			continue;
 		if (!headed)
-			printf("\n%-34s  %-10s  %9s  %9s  %9s  %9s  %9s  %9s  "
-			       "%9s  %9s  %9s\n",
-			       "PATH", "HEAP", "SIZE", "USED", "AVAILABLE",
-			       "LARGEST", "FRAGMENTS", "POOLED", "LIMIT",
-			       "USER", "USERLIMIT");
+			putchar('\n');
 		headed = true;
-		print_heap(&places[i]);
+		put_heap(&table, &places[i]);
 	}
+	return headed ? grid_end(&table) : EXIT_DONE;
 }
 
-void print_places(const struct place *places, size_t count)
+int print_places(const struct place *places, size_t count)
 {
-	printf("%-34s  %-9s  %-7s  %-13s  %s\n", "PATH", "BACKEND", "DEFAULT",
-	       "CACHING", "USABLE");
+	static const struct column columns[] = {{"PATH", 34, 0},
+						{"BACKEND", 9, 0},
+						{"DEFAULT", 7, 0},
+						{"CACHING", 13, 0},
+						{"USABLE", 0, 0}};
+	struct grid table;
+	int status;
+
+	grid_begin(&table, columns, 5);
 	for (size_t i = 0; i < count; i++)
-		print_place(&places[i]);
-	print_heaps(places, count);
+		put_place(&table, &places[i]);
+	status = grid_end(&table);
+	return status == EXIT_DONE ? print_heaps(places, count) : status;
 }
 
 static void print_usable_json(struct json *json, const struct place *place)

@@ -24,7 +24,8 @@ struct place {
 	struct portalmem_heap_info heap;
 };
 
-void print_places(const struct place *places, size_t count);
+/* The text gives an exit status. */
+int print_places(const struct place *places, size_t count);
 void print_places_json(const struct place *places, size_t count);
 
 #endif

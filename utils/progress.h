@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How far long work has come: one line on stderr that is rewritten, from the
- * second second on, and only when stderr is a terminal.
+ * second second on, and only when stderr is a terminal. It is as short as the
+ * terminal needs.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct progress {
 	bool terminal;
-	bool shown;
+	size_t shown; /* characters */
+	int64_t begin;
 	int64_t next; /* when to write the line again */
 	uint64_t total;
 };
@@ -21,5 +24,13 @@ void progress_update(struct progress *progress, uint64_t done);
 
 /* Take the line away. */
 void progress_end(struct progress *progress);
+
+/*
+ * The same for one call of which nobody knows how far it is: a thread tells how
+ * long WHAT takes already. Nothing else may be printed until it is ended. One
+ * at a time.
+ */
+void waiting_begin(const char *what);
+void waiting_end(void);
 
 #endif

@@ -5,7 +5,8 @@
  *
  * Three nodes are there, and two devices. The file that FAKE_MODULE_LOG names
  * gets a line about each allocation, each attachment and each sync that is
- * asked for. Each buffer has the name FAKE_MODULE_NAME.
+ * asked for. Each buffer has the name FAKE_MODULE_NAME, and takes
+ * FAKE_MODULE_SECONDS to allocate.
  */
 #undef _FORTIFY_SOURCE
 #include <config.h>
@@ -258,6 +259,8 @@ static int do_alloc(const struct node *node, struct portalmem_ioc_alloc *alloc)
 		  " region_offset %" PRIu64 "\n",
 		  (uint32_t)alloc->flags, (uint64_t)alloc->size,
 		  (uint64_t)alloc->alignment, (uint64_t)alloc->region_offset);
+	if (getenv("FAKE_MODULE_SECONDS"))
+		sleep((unsigned int)atoi(getenv("FAKE_MODULE_SECONDS")));
 	if (node->error)
 		return fail(node->error);
 	if (!(node->heap.cachings & 1U << caching))

@@ -3,13 +3,15 @@
  * on-terminal FD[,FD...] COMMAND [ARG...]
  *
  * Run COMMAND with these descriptors on a terminal of its own, print what it
- * writes there on stdout, and exit with its status.
+ * writes there on stdout, and exit with its status. The terminal has as many
+ * columns as ON_TERMINAL_COLUMNS says; without it, it does not tell.
  */
 #include <config.h>
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +20,17 @@
 /* Open a new terminal: the end to read, and the one that COMMAND gets. */
 static int open_terminal(int *innerp)
 {
+	const char *columns = getenv("ON_TERMINAL_COLUMNS");
+	struct winsize size = {.ws_row = 24};
 	int outer = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (outer < 0 || grantpt(outer) || unlockpt(outer))
 		return -1;
 	*innerp = open(ptsname(outer), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (columns) {
+		size.ws_col = (unsigned short)atoi(columns);
+		ioctl(outer, TIOCSWINSZ, &size);
+	}
 	return *innerp < 0 ? -1 : outer;
 }
 

@@ -180,6 +180,9 @@ pm ps --sysroot "$work/absent"
 check "without /proc, ps fails" status_is 1
 check "and says what to do" err_line "portalmem ps: reading $work/absent/proc: No such file or directory; see that /proc is mounted"
 
+ps --pid 4194305
+check "a process that is not there fails" fails ps 'process 4194305: no such process; leave --pid away'
+
 pm ps --sort x
 check "an unknown order is a mistake" misuses ps "--sort: 'x' is not an order; use size, inode, exporter, name or holders"
 pm ps --pid 0

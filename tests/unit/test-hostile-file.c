@@ -5,6 +5,8 @@
  * such a file refuses it, and neither asking what it is nor closing it keeps
  * him waiting. The file is called like a dma-buf in /proc, too.
  *
+ * The library has own threads for that.
+ *
  * It takes /dev/fuse and the right to mount, as root or in a user namespace;
  * where these are not to be had, nothing is tested.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@
 #include "parse.h"
 #include "progress.h"
 #include "report.h"
-#include "sha256.h"
 #include "source.h"
 #include "streams.h"
 
@@ -41,7 +41,8 @@ struct copy {
 	uint64_t room; /* bytes at most */
 	uint64_t done;
 	uint64_t nanoseconds;
-	char digest[SHA256_TEXT_ROOM]; /* of the buffer's bytes, or empty */
+	/* of the buffer's bytes, or empty */
+	char digest[SHA256_DIGEST_STRING_LENGTH];
 	struct progress progress;
 };
 
@@ -209,33 +210,33 @@ static void begin_reading(struct copy *copy)
 static int hash_buffer(struct copy *copy, struct portalmem_buffer *buffer,
 		       unsigned char *bytes)
 {
-	struct sha256 sha;
+	SHA2_CTX sha;
 	uint64_t count;
 	int ret = 0;
 
-	sha256_begin(&sha);
+	SHA256Init(&sha);
 	begin_reading(copy);
 	for (uint64_t at = 0; !ret && at < copy->done; at += count) {
 		count = copy->done - at < CHUNK ? copy->done - at : CHUNK;
 		ret = portalmem_buffer_read(buffer, copy->offset + at, bytes,
 					    count);
-		sha256_add(&sha, bytes, (size_t)count);
+		SHA256Update(&sha, bytes, (size_t)count);
 		progress_update(&copy->progress, at);
 	}
 	progress_end(&copy->progress);
 	if (ret)
 		return failed_call("reading the buffer", ret);
-	sha256_end(&sha, copy->digest);
+	SHA256End(&sha, copy->digest);
 	return EXIT_DONE;
 }
 
 static int compare_file(struct copy *copy, int fd, unsigned char *bytes)
 {
-	char digest[SHA256_TEXT_ROOM];
-	struct sha256 sha;
+	char digest[SHA256_DIGEST_STRING_LENGTH];
+	SHA2_CTX sha;
 	ssize_t got = 1;
 
-	sha256_begin(&sha);
+	SHA256Init(&sha);
 	begin_reading(copy);
 	for (uint64_t at = 0; at < copy->done && got > 0; at += (uint64_t)got) {
 		uint64_t count = copy->done - at;
@@ -246,7 +247,7 @@ static int compare_file(struct copy *copy, int fd, unsigned char *bytes)
 				    (off_t)at);
 		while (got < 0 && errno == EINTR);
 		if (got > 0)
-			sha256_add(&sha, bytes, (size_t)got);
+			SHA256Update(&sha, bytes, (size_t)got);
 		progress_update(&copy->progress, at);
 	}
 	progress_end(&copy->progress);
@@ -254,7 +255,7 @@ static int compare_file(struct copy *copy, int fd, unsigned char *bytes)
 		return failed("reading '%s' again: %s; give a file that can "
 			      "be read",
 			      copy->path, strerror(errno));
-	sha256_end(&sha, digest);
+	SHA256End(&sha, digest);
 	if (strcmp(digest, copy->digest) == 0)
 		return EXIT_DONE;
 	return failed("'%s': it has other bytes than the buffer; see that "

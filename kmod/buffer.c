@@ -10,6 +10,7 @@
 #include <linux/string.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 static struct portalmem_buffer *
 buffer_create(struct portalmem_heap *heap,
@@ -135,6 +136,7 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 	mutex_lock(&buffer->lock);
 	buffer->dmabuf = dmabuf;
 	mutex_unlock(&buffer->lock);
+	trace_portalmem_alloc(buffer, request->name);
 
 	ret = name_dma_buf(dmabuf, request->name);
 	if (ret) {

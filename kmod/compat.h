@@ -76,6 +76,17 @@ static inline int portalmem_alloc_contig_range(unsigned long start,
 #define portalmem_vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
 #endif
 
+/* In a tracepoint: fill in a __string(). */
+#ifdef PORTALMEM_HAVE_ASSIGN_STR_FIELD
+#define portalmem_assign_str(field, source) \
+	do {                                \
+		(void)(source);             \
+		__assign_str(field);        \
+	} while (0)
+#else
+#define portalmem_assign_str(field, source) __assign_str(field, source)
+#endif
+
 typedef unsigned long (*portalmem_shrink_fn)(struct shrinker *shrinker,
 					     struct shrink_control *sc);
 

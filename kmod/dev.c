@@ -191,9 +191,8 @@ static int grant_finish(const struct grant *grant, int copied)
 }
 
 static int alloc_and_tell(struct portalmem_node *node, void __user *arg,
-			  size_t usize)
+			  size_t usize, struct portalmem_ioc_alloc *alloc)
 {
-	struct portalmem_ioc_alloc alloc;
 	struct portalmem_buffer *buffer;
 	struct grant grant;
 	int ret;
@@ -201,32 +200,34 @@ static int alloc_and_tell(struct portalmem_node *node, void __user *arg,
 	/* All output must fit, or the caller would not learn its descriptor. */
 	if (usize < offsetofend(struct portalmem_ioc_alloc, segments))
 		return -EINVAL;
-	ret = copy_struct_from_user(&alloc, sizeof(alloc), arg, usize);
+	ret = copy_struct_from_user(alloc, sizeof(*alloc), arg, usize);
 	if (ret)
 		return ret;
-	if (alloc.fd || alloc.effective || alloc.segments)
+	if (alloc->fd || alloc->effective || alloc->segments)
 		return -EINVAL;
-	if ((alloc.fd_flags & O_ACCMODE) == O_ACCMODE)
+	if ((alloc->fd_flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
-	ret = grant_make(&grant, node, &alloc);
+	ret = grant_make(&grant, node, alloc);
 	if (ret)
 		return ret;
 
 	buffer = portalmem_buffer_of(grant.dmabuf);
-	alloc.fd = grant.fd;
-	alloc.effective = portalmem_caching_effective(buffer->caching);
-	alloc.segments = buffer->table.count;
-	return grant_finish(&grant,
-			    portalmem_copy_out(arg, usize, &alloc, sizeof(alloc)));
+	alloc->fd = grant.fd;
+	alloc->effective = portalmem_caching_effective(buffer->caching);
+	alloc->segments = buffer->table.count;
+	return grant_finish(&grant, portalmem_copy_out(arg, usize, alloc,
+						       sizeof(*alloc)));
 }
 
 static long ioc_alloc(struct portalmem_node *node, void __user *arg,
 		      size_t usize)
 {
-	int ret = alloc_and_tell(node, arg, usize);
+	struct portalmem_ioc_alloc alloc = {};
+	int ret = alloc_and_tell(node, arg, usize, &alloc);
 
 	if (ret)
-		portalmem_stats_fail(node->heap, ret);
+		portalmem_stats_fail(node->heap, alloc.size,
+				     alloc.caching ?: node->caching, ret);
 	return ret;
 }
 
@@ -235,76 +236,78 @@ static long ioc_alloc(struct portalmem_node *node, void __user *arg,
  * longer structure, and so programs may rely on it.
  */
 static int heap_alloc_and_tell(struct portalmem_node *node, void __user *arg,
-			       size_t usize)
+			       size_t usize,
+			       struct dma_heap_allocation_data *data)
 {
-	struct dma_heap_allocation_data data = {};
 	struct portalmem_ioc_alloc alloc = {};
-	size_t size = min(usize, sizeof(data));
+	size_t size = min(usize, sizeof(*data));
 	struct grant grant;
 	int ret;
 
 	if (usize < offsetofend(struct dma_heap_allocation_data, fd))
 		return -EINVAL;
-	if (copy_from_user(&data, arg, size))
+	if (copy_from_user(data, arg, size))
 		return -EFAULT;
-	if (data.fd || data.heap_flags)
+	if (data->fd || data->heap_flags)
 		return -EINVAL;
 
-	alloc.size = data.len;
-	alloc.fd_flags = data.fd_flags;
+	alloc.size = data->len;
+	alloc.fd_flags = data->fd_flags;
 	ret = grant_make(&grant, node, &alloc);
 	if (ret)
 		return ret;
 
-	data.fd = grant.fd;
+	data->fd = grant.fd;
 	return grant_finish(&grant,
-			    copy_to_user(arg, &data, size) ? -EFAULT : 0);
+			    copy_to_user(arg, data, size) ? -EFAULT : 0);
 }
 
 static long ioc_heap_alloc(struct portalmem_node *node, void __user *arg,
 			   size_t usize)
 {
-	int ret = heap_alloc_and_tell(node, arg, usize);
+	struct dma_heap_allocation_data data = {};
+	int ret = heap_alloc_and_tell(node, arg, usize, &data);
 
 	if (ret)
-		portalmem_stats_fail(node->heap, ret);
+		portalmem_stats_fail(node->heap, data.len, node->caching, ret);
 	return ret;
 }
 
-static int import_and_tell(void __user *arg, size_t usize)
+static int import_and_tell(void __user *arg, size_t usize,
+			   struct portalmem_ioc_import_user *import)
 {
-	struct portalmem_ioc_import_user import;
 	struct portalmem_request request;
 	struct grant grant;
 	int ret;
 
 	if (usize < offsetofend(struct portalmem_ioc_import_user, segments))
 		return -EINVAL;
-	ret = copy_struct_from_user(&import, sizeof(import), arg, usize);
+	ret = copy_struct_from_user(import, sizeof(*import), arg, usize);
 	if (ret)
 		return ret;
-	if (import.fd || import.segments)
+	if (import->fd || import->segments)
 		return -EINVAL;
-	ret = portalmem_request_import(&request, &import);
+	ret = portalmem_request_import(&request, import);
 	if (ret)
 		return ret;
 	ret = grant_export(&grant, &portalmem_user_heap, &request);
 	if (ret)
 		return ret;
 
-	import.fd = grant.fd;
-	import.segments = portalmem_buffer_of(grant.dmabuf)->table.count;
-	return grant_finish(&grant,
-			    portalmem_copy_out(arg, usize, &import,
-					       sizeof(import)));
+	import->fd = grant.fd;
+	import->segments = portalmem_buffer_of(grant.dmabuf)->table.count;
+	return grant_finish(&grant, portalmem_copy_out(arg, usize, import,
+						       sizeof(*import)));
 }
 
 static long ioc_import_user(void __user *arg, size_t usize)
 {
-	int ret = import_and_tell(arg, usize);
+	struct portalmem_ioc_import_user import = {};
+	int ret = import_and_tell(arg, usize, &import);
 
 	if (ret)
-		portalmem_stats_fail(&portalmem_user_heap, ret);
+		portalmem_stats_fail(&portalmem_user_heap, import.size,
+				     PORTALMEM_CACHED, ret);
 	/* What the kernel says everywhere when RLIMIT_MEMLOCK is reached. */
 	return ret == -EDQUOT ? -ENOMEM : ret;
 }

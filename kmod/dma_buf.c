@@ -17,6 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 static int portalmem_attach(struct dma_buf *dmabuf,
 			    struct dma_buf_attachment *attachment)
@@ -26,6 +27,7 @@ static int portalmem_attach(struct dma_buf *dmabuf,
 	mutex_lock(&buffer->lock);
 	buffer->attachments++;
 	mutex_unlock(&buffer->lock);
+	trace_portalmem_attach(buffer, attachment->dev);
 	return 0;
 }
 
@@ -37,6 +39,7 @@ static void portalmem_detach(struct dma_buf *dmabuf,
 	mutex_lock(&buffer->lock);
 	buffer->attachments--;
 	mutex_unlock(&buffer->lock);
+	trace_portalmem_detach(buffer, attachment->dev);
 }
 
 /*
@@ -316,6 +319,7 @@ portalmem_map_dma_buf(struct dma_buf_attachment *attachment,
 	}
 	mapping->needs_sync = needs_sync(buffer, mapping);
 	portalmem_sync_mapping(buffer, mapping, false);
+	trace_portalmem_map(buffer, mapping);
 
 	mutex_lock(&buffer->lock);
 	list_add(&mapping->node, &buffer->mappings);
@@ -341,6 +345,7 @@ static void portalmem_unmap_dma_buf(struct dma_buf_attachment *attachment,
 	list_del(&mapping->node);
 	mutex_unlock(&buffer->lock);
 
+	trace_portalmem_unmap(buffer, mapping);
 	portalmem_sync_mapping(buffer, mapping, true);
 	unmap_table(mapping, &buffer->table);
 	kvfree(mapping->runs);
@@ -452,7 +457,10 @@ static void portalmem_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 static void portalmem_release(struct dma_buf *dmabuf)
 {
-	portalmem_buffer_destroy(dmabuf->priv);
+	struct portalmem_buffer *buffer = dmabuf->priv;
+
+	trace_portalmem_free(buffer);
+	portalmem_buffer_destroy(buffer);
 }
 
 const struct dma_buf_ops portalmem_dma_buf_ops = {

@@ -25,6 +25,7 @@
 #include <linux/vmstat.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 /* How long to go on with further windows after one could not be cleared. */
 #define SEARCH_MS 700
@@ -382,18 +383,24 @@ static int take_run(const struct portalmem_request *request,
 		    enum portalmem_backing *backing, unsigned long *pfn,
 		    u64 *handle)
 {
+	int ret = -ENOMEM;
+
 	*backing = PORTALMEM_PAGES;
-	if (!take_chunk(request, pfn))
+	if (!take_chunk(request, pfn)) {
+		trace_portalmem_contiguous(request->npages, "chunk", 0);
 		return 0;
+	}
 	if (!take_cma(request, pfn, handle)) {
 		*backing = PORTALMEM_PFNS;
+		trace_portalmem_contiguous(request->npages, "cma", 0);
 		return 0;
 	}
 	/* Pooled chunks stand in the way: they cannot be moved. */
 	portalmem_pool_trim(true);
-	if (request->npages > available_pages())
-		return -ENOMEM;
-	return take_window(request, pfn);
+	if (request->npages <= available_pages())
+		ret = take_window(request, pfn);
+	trace_portalmem_contiguous(request->npages, "window", ret);
+	return ret;
 }
 
 static int contiguous_alloc(struct portalmem_heap *heap,

@@ -21,6 +21,7 @@
 #include <linux/workqueue.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 /* How often pages are looked at that somebody still pins. */
 #define HELD_CHECK_MS 1000
@@ -156,6 +157,7 @@ static bool release_held(struct portalmem_region *region)
 		if (is_held(part->pfn, part->npages))
 			continue;
 		give_part(region, part->address, part->npages);
+		trace_portalmem_region_release(&region->heap, part->npages);
 		list_del(&part->node);
 		kfree(part);
 		module_put(THIS_MODULE);
@@ -197,6 +199,7 @@ static void hold_part(struct portalmem_region *region, unsigned long address,
 	mutex_lock(&region->lock);
 	list_add(&part->node, &region->held);
 	mutex_unlock(&region->lock);
+	trace_portalmem_region_hold(&region->heap, npages);
 	schedule_delayed_work(&held_work, msecs_to_jiffies(HELD_CHECK_MS));
 }
 

@@ -68,7 +68,9 @@ struct dma_buf *portalmem_alloc(const char *heap,
 		return ERR_PTR(-ENODEV);
 	dmabuf = alloc_from(source, options);
 	if (IS_ERR(dmabuf))
-		portalmem_stats_fail(source, PTR_ERR(dmabuf));
+		portalmem_stats_fail(source, options->size,
+				     options->caching ?: source->caching,
+				     PTR_ERR(dmabuf));
 	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(portalmem_alloc, PORTALMEM_NAMESPACE);

@@ -15,6 +15,7 @@
 #include <linux/vmalloc.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 static bool pinnable = true;
 module_param(pinnable, bool, 0644);
@@ -151,6 +152,7 @@ static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
 int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct portalmem_buffer *buffer = dmabuf->priv;
+	int ret;
 
 	if (!(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
@@ -176,7 +178,10 @@ int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	    !portalmem_mmap_is_pinnable() ||
 	    (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO))) {
 		vma->vm_ops = &pfn_vm_ops;
-		return map_pfns(buffer, vma);
+		ret = map_pfns(buffer, vma);
+		if (!ret)
+			trace_portalmem_mmap(buffer, vma, false);
+		return ret;
 	}
 
 	/*
@@ -185,5 +190,6 @@ int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	 */
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	vma->vm_ops = &pages_vm_ops;
+	trace_portalmem_mmap(buffer, vma, true);
 	return 0;
 }

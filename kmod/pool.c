@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 #define NORDERS (PORTALMEM_CHUNK_ORDER_MAX + 1)
 
@@ -323,6 +324,7 @@ bool portalmem_pool_put(struct page *page, u32 caching)
 	spin_lock(&dirty_lock);
 	list_add_tail(&entry->dirty, &dirty_entries);
 	spin_unlock(&dirty_lock);
+	trace_portalmem_pool_give(order, caching, false);
 	/* From here on it can be taken. */
 	portalmem_list_lru_add(list, &entry->lru);
 
@@ -404,6 +406,8 @@ struct page *portalmem_pool_take(unsigned int order,
 		free_isolated(&isolation);
 		return NULL;
 	}
+	trace_portalmem_pool_take(order, entry->caching,
+				  entry->state == ENTRY_CLEAN);
 	free_entry(entry);
 	return page;
 }
@@ -439,6 +443,13 @@ static unsigned long trim(isolate_fn isolate)
 	return npages;
 }
 
+static void tell_freed(enum portalmem_pool_reason reason, unsigned long npages)
+{
+	if (npages)
+		trace_portalmem_pool_shrink(reason, npages,
+					    portalmem_pool_npages());
+}
+
 /**
  * portalmem_pool_trim - give pooled pages back to the system
  * @all: everybody's, not only those of the caller's cgroup
@@ -454,7 +465,9 @@ unsigned long portalmem_pool_trim(bool all)
 	/* What the worker has in hand cannot be taken from it. */
 	npages = trim(all ? isolate_all : isolate_own);
 	flush_work(&clean_work);
-	return npages + trim(all ? isolate_all : isolate_own);
+	npages += trim(all ? isolate_all : isolate_own);
+	tell_freed(PORTALMEM_POOL_TRIM, npages);
+	return npages;
 }
 
 /**
@@ -476,7 +489,7 @@ static void isolate_aged(struct isolation *isolation, struct list_lru *list)
 
 static void age_entries(struct work_struct *work)
 {
-	trim(isolate_aged);
+	tell_freed(PORTALMEM_POOL_IDLE, trim(isolate_aged));
 	if (atomic_long_read(&pooled_pages))
 		schedule_aging();
 }
@@ -517,6 +530,7 @@ static unsigned long scan_entries(struct shrinker *unused,
 		}
 	}
 	free_isolated(&isolation);
+	tell_freed(PORTALMEM_POOL_PRESSURE, isolation.npages);
 	return isolation.npages ?: SHRINK_STOP;
 }
 

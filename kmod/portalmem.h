@@ -329,7 +329,8 @@ void portalmem_stats_count(struct portalmem_heap *heap,
 			   enum portalmem_count count);
 void portalmem_stats_alloc(struct portalmem_heap *heap, unsigned long npages);
 void portalmem_stats_free(struct portalmem_heap *heap, unsigned long npages);
-void portalmem_stats_fail(struct portalmem_heap *heap, int error);
+void portalmem_stats_fail(struct portalmem_heap *heap, u64 size, u32 caching,
+			  int error);
 void portalmem_stats_live(const struct portalmem_heap *heap,
 			  unsigned long *npages, unsigned int *buffers);
 
@@ -350,6 +351,19 @@ void portalmem_pages_give(struct list_head *chunks, u32 caching);
 void portalmem_chunk_give(struct page *page, u32 caching);
 
 /* pool.c */
+
+/**
+ * enum portalmem_pool_reason - why pooled memory goes back to the system
+ * @PORTALMEM_POOL_IDLE: nobody took it for long
+ * @PORTALMEM_POOL_PRESSURE: the kernel wants memory
+ * @PORTALMEM_POOL_TRIM: somebody asked for it, or an allocation needs it
+ */
+enum portalmem_pool_reason {
+	PORTALMEM_POOL_IDLE,
+	PORTALMEM_POOL_PRESSURE,
+	PORTALMEM_POOL_TRIM,
+};
+
 int portalmem_pool_init(void);
 void portalmem_pool_exit(void);
 bool portalmem_pool_put(struct page *page, u32 caching);

@@ -160,6 +160,20 @@ void portalmem_probe(struct vm_area_struct *vma)
 }
 END
 
+# 6.10 knows from the field what it is assigned. The stage's header has nothing
+# but macros; without this one in it, both forms compile.
+probe ASSIGN_STR_FIELD <<'END'
+#include <linux/stringify.h>
+#include <trace/stages/stage6_event_callback.h>
+extern const char portalmem_probe[];
+const char portalmem_probe[] = __stringify(__assign_str(field, source));
+---
+#include <linux/stringify.h>
+#include <trace/stages/stage6_event_callback.h>
+extern const char portalmem_probe[];
+const char portalmem_probe[] = __stringify(__assign_str(field));
+END
+
 objects=
 for name in $probes; do
 	objects="$objects $name-old.o $name-new.o"

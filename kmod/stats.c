@@ -18,6 +18,7 @@
 #include <linux/sysfs.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 /* The files, in the order of the ABI's text. */
 enum file_type {
@@ -209,11 +210,19 @@ static enum portalmem_count reason_of(int error)
 /**
  * portalmem_stats_fail - somebody got no buffer
  * @heap: that it was asked of
+ * @size: how much was wanted, in bytes; 0 when it is not known
+ * @caching: the caching that was asked for
  * @error: why, a negative errno
  */
-void portalmem_stats_fail(struct portalmem_heap *heap, int error)
+void portalmem_stats_fail(struct portalmem_heap *heap, u64 size, u32 caching,
+			  int error)
 {
-	portalmem_stats_count(heap, reason_of(error));
+	enum portalmem_count reason = reason_of(error);
+
+	portalmem_stats_count(heap, reason);
+	trace_portalmem_alloc_failed(heap, size, caching, error,
+				     file_names[FILE_COUNTS + reason] +
+					     sizeof("failures_") - 1);
 }
 
 /**

@@ -19,6 +19,7 @@
 #include <linux/swiotlb.h>
 
 #include "portalmem.h"
+#include "trace.h"
 
 static unsigned int find_run(const struct portalmem_mapping *mapping,
 			     u64 offset)
@@ -372,9 +373,12 @@ int portalmem_sync_ranges(struct portalmem_buffer *buffer,
 	ret = mutex_lock_killable(&buffer->lock);
 	if (ret)
 		return ret;
-	for (i = 0; i < sync->count; i++)
+	for (i = 0; i < sync->count; i++) {
 		sync_range(buffer, mapping, &sync->ranges[i], sync->direction,
 			   sync->for_cpu);
+		trace_portalmem_sync(buffer, mapping, &sync->ranges[i],
+				     sync->direction, sync->for_cpu);
+	}
 	mutex_unlock(&buffer->lock);
 	return 0;
 }

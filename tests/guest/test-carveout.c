@@ -23,6 +23,7 @@
 #include "kmod/pm_memtype.h"
 #include "maintenance.h"
 #include "stats.h"
+#include "tracepoints.h"
 
 #define FPGA "/dev/dma_heap/fpga"
 #define FPGA_SIZE MIB(64)
@@ -414,6 +415,7 @@ START_TEST(a_pinned_part_is_not_handed_out_until_it_is_let_go)
 	char text[4096];
 	int ends[2];
 
+	tracepoints_set_up();
 	ck_assert_int_eq(pipe(ends), 0);
 	memset(map, 'p', 4096);
 	ck_assert_int_eq(vmsplice(ends[1], &part, 1, 0), 4096);
@@ -421,6 +423,9 @@ START_TEST(a_pinned_part_is_not_handed_out_until_it_is_let_go)
 	close(fd);
 	ck_assert_uint_eq(guest_heap(FPGA).used, MIB(2));
 	ck_assert_uint_eq(guest_heap(FPGA).buffers, 0);
+	tracepoints_assert_once("portalmem_region_hold",
+				"heap=fpga size=2097152");
+	ck_assert_uint_eq(tracepoints_count_all("portalmem_region_release"), 0);
 	fd = take(FPGA, FPGA_SIZE - MIB(2));
 	map = guest_map(fd, FPGA_SIZE - MIB(2));
 	guest_fill(map, FPGA_SIZE - MIB(2), 9);
@@ -434,6 +439,9 @@ START_TEST(a_pinned_part_is_not_handed_out_until_it_is_let_go)
 	close(ends[1]);
 	while (guest_heap(FPGA).used && guest_now() < end)
 		usleep(10000);
+	tracepoints_assert_once("portalmem_region_release",
+				"heap=fpga size=2097152");
+	tracepoints_tear_down();
 	close(take(FPGA, FPGA_SIZE));
 }
 END_TEST

@@ -17,6 +17,7 @@ tap_count=0
 tap_failures=0
 tap_ended=no
 status=0
+tap_command=
 work=$(mktemp -d)
 
 # Background processes that the script has not ended yet.

@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "probed.h"
 
@@ -44,13 +45,6 @@ static inline int portalmem_alloc_contig_range(unsigned long start,
 #define portalmem_list_lru_add(list, item) list_lru_add(list, item)
 #endif
 
-/* Without a way to stop, the rest of the list is passed over. */
-#ifdef PORTALMEM_HAVE_LRU_STOP
-#define PORTALMEM_LRU_STOP LRU_STOP
-#else
-#define PORTALMEM_LRU_STOP LRU_SKIP
-#endif
-
 /* The head of a callback for list_lru_walk_one(); none of ours needs the lock. */
 #ifdef PORTALMEM_HAVE_LRU_WALK_UNLOCKED
 #define PORTALMEM_LRU_CALLBACK(name, item, list, data)              \
@@ -69,6 +63,23 @@ static inline int portalmem_alloc_contig_range(unsigned long start,
 #else
 #define portalmem_page_is_movable(page) __PageMovable(page)
 #endif
+
+/*
+ * How such a callback ends the walk. Where the lock is no longer handed to it, it
+ * has to be given up first. Without a way to stop, the rest of the list is passed
+ * over.
+ */
+static inline enum lru_status portalmem_lru_stop(struct list_lru_one *list)
+{
+#ifdef PORTALMEM_HAVE_LRU_WALK_UNLOCKED
+	spin_unlock(&list->lock);
+	return LRU_STOP;
+#elif defined(PORTALMEM_HAVE_LRU_STOP)
+	return LRU_STOP;
+#else
+	return LRU_SKIP;
+#endif
+}
 
 #ifdef PORTALMEM_HAVE_VM_FLAGS_CLEAR
 #define portalmem_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)

@@ -195,10 +195,10 @@ static PORTALMEM_LRU_CALLBACK(isolate_entry, item, list, data)
 	struct isolation *isolation = data;
 
 	if (isolation->npages >= isolation->most)
-		return PORTALMEM_LRU_STOP;
+		return portalmem_lru_stop(list);
 	/* The oldest come first. */
 	if (isolation->by_age && time_after(entry->since, isolation->before))
-		return PORTALMEM_LRU_STOP;
+		return portalmem_lru_stop(list);
 	if (isolation->from_allowed_nodes && !is_allowed_node(entry->page))
 		return LRU_SKIP;
 	if (!claim(entry))

@@ -29,6 +29,7 @@ struct command {
 
 extern const struct command command_alloc;
 extern const struct command command_attach;
+extern const struct command command_bench;
 extern const struct command command_cp;
 extern const struct command command_doctor;
 extern const struct command command_dump;

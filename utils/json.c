@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 
 #include "json.h"
@@ -105,6 +106,16 @@ void json_thousandths(struct json *json, const char *key, uint64_t value)
 	begin_value(json, key);
 	fprintf(json->out, "%" PRIu64 ".%03" PRIu64, value / 1000,
 		value % 1000);
+}
+
+void json_decimal(struct json *json, const char *key, double value, int digits)
+{
+	if (!isfinite(value)) {
+		json_null(json, key);
+		return;
+	}
+	begin_value(json, key);
+	fprintf(json->out, "%.*f", digits, value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -27,6 +27,9 @@ void json_signed(struct json *json, const char *key, int64_t value);
 
 /* VALUE / 1000, exactly. */
 void json_thousandths(struct json *json, const char *key, uint64_t value);
+
+/* With so many DIGITS after the point; what is no number, as null. */
+void json_decimal(struct json *json, const char *key, double value, int digits);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 

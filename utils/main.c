@@ -36,7 +36,7 @@ static const struct command *const commands[] = {
 	&command_alloc,	 &command_info,	  &command_segments, &command_sync,
 	&command_attach, &command_share,  &command_receive,  &command_fill,
 	&command_dump,	 &command_verify, &command_cp,	     &command_trim,
-	&command_help,
+	&command_bench,	 &command_help,
 };
 
 /* clang-format off */

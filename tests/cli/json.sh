@@ -92,6 +92,8 @@ both '^10000 bytes (9.7K) copied from offset 0 ' cp "$buffer" copied \
 	--length 10000
 both '^sha256: [0-9a-f]*$' cp copied "$buffer"
 both ' given back$' trim
+both '^tight  *4K  memfd  *[0-9]' bench --allocators memfd --tests tight,attach \
+	--sizes 4K --time 0 --rounds 2
 
 holder_of_all=$buffer
 held '^device:  *[a-z]* '"$device" attach "$device" "$holder_of_all" \

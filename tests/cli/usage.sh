@@ -6,7 +6,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=cli.sh
 . "$(dirname "$0")/cli.sh"
 
-subcommands='ps doctor heaps alloc info segments sync attach share receive fill dump verify cp trim help'
+subcommands='ps doctor heaps alloc info segments sync attach share receive fill dump verify cp trim bench help'
 
 pm --version
 check "--version prints name and version" prints 'portalmem 0.1.0'

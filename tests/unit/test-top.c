@@ -830,20 +830,20 @@ START_TEST(columns_that_matter_less_go_first)
 		{.title = "TEXT", .cut_to = 4},
 		{.title = "B", .right = true, .rank = 2},
 	};
-	static const char *const cells[] = {"1", "some text", "22"};
+	static const char *const cells[] = {"1", "987654321", "22"};
 	static const struct {
 		unsigned int width;
 		const char *line;
 	} lines[] = {
-		{80, "1  some text  22"},
-		{16, "1  some text  22"},
-		{14, "1 some text 22"},
-		{13, "1 some te+ 22"},
-		{9, "1 som+ 22"},
-		{8, "1 some +"},
-		{6, "1 som+"},
-		{5, "some+"},
-		{2, "s+"},
+		{80, "1  987654321  22"},
+		{16, "1  987654321  22"},
+		{14, "1 987654321 22"},
+		{13, "1 9876543+ 22"},
+		{9, "1 987+ 22"},
+		{8, "1 98765+"},
+		{6, "1 987+"},
+		{5, "9876+"},
+		{2, "9+"},
 	};
 	char line[TEXT_ROOM(80)];
 	struct table table;

@@ -51,6 +51,22 @@ kernel_arch() {
 	esac
 }
 
+# Is KERNEL, with or without its architecture, the one that tests/vm/build-kernel
+# builds?
+is_built_kernel() {
+	[ "${1%-amd64}" = debug ]
+}
+
+# How many times as long as on a stock kernel things may take on KERNEL, which may
+# check every access to memory.
+time_factor() {
+	if is_built_kernel "$1"; then
+		echo 6
+	else
+		echo 1
+	fi
+}
+
 # Print those of the tested kernels that are for ARCH.
 list_tested_kernels() {
 	local kernel
@@ -91,6 +107,25 @@ readonly kernel_complaint='(^|\] )(WARNING|BUG): '\
 # there is one.
 kernel_complaints() {
 	grep -a -E -e "$kernel_complaint"
+}
+
+# Look for memory of this kernel's that nothing points to any more, and print what
+# kmemleak has found; nothing where the kernel does not have it. It looks only at what
+# is older than 5 s, and names what it has found unchanged a second time.
+find_leaks() {
+	local kmemleak=/sys/kernel/debug/kmemleak
+	[ -w "$kmemleak" ] || return 0
+	sleep 5
+	echo scan >"$kmemleak"
+	echo scan >"$kmemleak"
+	cat "$kmemleak"
+	echo clear >"$kmemleak"
+}
+
+# Print how many wrong uses of DMA addresses the kernel has counted; it speaks only
+# of the first.
+count_dma_errors() {
+	cat /sys/kernel/debug/dma-api/error_count 2>/dev/null || echo 0
 }
 
 # Print how many dma-bufs there are in this kernel, by the kernel's own list.

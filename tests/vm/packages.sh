@@ -5,7 +5,7 @@
 # machine's own Debian mirror and only unpacked: neither the system's package
 # lists nor what is installed changes, and root is not needed.
 #
-# What fetch-kernel and fetch-root share. Sourced after lib.sh, never run. The folder
+# What fetch-kernel, build-kernel and fetch-root share. Sourced after lib.sh, never run. The folder
 # for what is not finished is in $work, Debian's name for this machine's release in
 # $codename.
 
@@ -154,6 +154,19 @@ unpack_packages() {
 			tar -x -p --keep-directory-symlink --warning=no-timestamp -C "$dir"
 		rm "$deb"
 	done
+}
+
+# Bring the modules to lib/modules, whichever of /lib and /usr/lib the package
+# and depmod use, and index them.
+index_modules() {
+	local dir=$1 release=$2
+	mkdir -p "$dir/usr/lib"
+	if [ -d "$dir/lib/modules" ]; then
+		mv "$dir/lib/modules" "$dir/usr/lib/modules"
+		rmdir "$dir/lib"
+	fi
+	ln -s usr/lib "$dir/lib"
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$dir" "$release"
 }
 
 # Print DEST; where it is not there yet, MAKE it beside its place and rename it.

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# usage: selftest.sh --build-dir DIR
+# usage: selftest.sh --build-dir DIR [debug]
 #
 # The guest harness's own tests: tests/vm/run must never turn a failure into a
-# pass. On the host; prints TAP. Guests run two at a time, which must work too.
+# pass. On the host; prints TAP. Guests run two at a time, which must work too. With
+# "debug", those of the debug kernel: what its checkers find must fail a run.
 #
 # What is in single quotes here is for the guest's shell.
 # shellcheck disable=SC2016
@@ -12,8 +13,8 @@ set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
-if [ $# != 2 ] || [ "$1" != --build-dir ]; then
-	die 2 'usage: selftest.sh --build-dir DIR'
+if [ "${1-}" != --build-dir ] || [[ ! $# =~ ^[23]$ ]] || [[ ${3-debug} != debug ]]; then
+	die 2 'usage: selftest.sh --build-dir DIR [debug]'
 fi
 build_dir=$2
 work=$(mktemp -d)
@@ -291,6 +292,35 @@ test_usage() {
 	check 'a machine without a device tree takes none' says tree 'amd64 has no device tree'
 }
 
+# The module that has the fault asked for fails to load, after it.
+readonly plant='
+	echo "DMA errors before: $(cat /sys/kernel/debug/dma-api/error_count)"
+	! insmod "$PORTALMEM_BUILDDIR/tests/guest/kmod/$PORTALMEM_KERNEL/pm_fault.ko" "kind=$1"
+	echo "DMA errors after: $(cat /sys/kernel/debug/dma-api/error_count)"'
+
+test_checkers() {
+	start leak --kernel debug -- bash -c "$plant" - leak
+	start use --kernel debug -- bash -c "$plant" - use-after-free
+	wait
+	start lock --kernel debug -- bash -c "$plant" - lock-order
+	start dma --kernel debug -- bash -c "$plant" - dma
+	wait
+	check 'memory that nothing points to fails the run' status_is leak 125
+	check 'it is told so' says leak 'memory is left behind that nothing points to'
+	check 'a use after free fails the run' status_is use 125
+	check 'it is told so' says use 'KASAN: .*use-after-free'
+	check 'locks taken in two orders fail the run' status_is lock 125
+	check 'they are told so' says lock 'possible circular locking'
+	check 'a wrong use of a DMA address fails the run' status_is dma 125
+	check 'it is counted' says dma 'has counted [1-9][0-9]* wrong uses of DMA addresses'
+}
+
+if [ "${3-}" = debug ]; then
+	test_checkers
+	echo "1..$count"
+	[ "$failures" = 0 ]
+	exit
+fi
 test_output_and_files
 test_signal_and_environment
 test_dying_kernels

@@ -98,6 +98,9 @@ unsigned int guest_count_buffers(void);
 /* A field of /proc/meminfo in KiB. */
 long guest_meminfo(const char *field);
 
+/* How many times as long as on a stock kernel things may take on this one. */
+int guest_time_factor(void);
+
 /* Free memory in KiB, after all caches gave up theirs: comparable over time. */
 long guest_free_kib(void);
 

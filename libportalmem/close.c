@@ -90,9 +90,13 @@ static void start(struct closing *closing, const pthread_attr_t *attributes)
 	pthread_mutex_lock(&closing->lock);
 	closing->users++;
 	pthread_mutex_unlock(&closing->lock);
+	if (!pthread_create(&thread, attributes, run, closing))
+		return;
 	/* Without the means for a thread, the caller may have to wait. */
-	if (pthread_create(&thread, attributes, run, closing))
-		run(closing);
+	close(take(closing));
+	pthread_mutex_lock(&closing->lock);
+	closing->users--;
+	pthread_mutex_unlock(&closing->lock);
 }
 
 static void start_all(struct closing *closing, size_t count)

@@ -370,10 +370,12 @@ int run_bench(struct results *results)
 			      .next = clock_now() + 1000};
 	size_t groups = results->count / results->group;
 	double *values = calloc(results->bench->rounds, sizeof(*values));
-	int status = values ? give_samples(results)
-			    : failed("%s", strerror(ENOMEM));
 	size_t group;
+	int status;
 
+	if (!values)
+		return failed("%s", strerror(ENOMEM));
+	status = give_samples(results);
 	if (status == EXIT_DONE)
 		status = pin(results->bench);
 	if (status != EXIT_DONE) {

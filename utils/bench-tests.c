@@ -531,7 +531,7 @@ static int run_sync_part(struct trial *trial)
 
 static int attach(struct trial *trial, void *data)
 {
-	struct portalmem_attachment *attachment;
+	struct portalmem_attachment *attachment = NULL;
 	int ret = attach_piece(trial, data, &attachment);
 
 	if (ret)

@@ -175,6 +175,7 @@ static void parse_attach(struct request *request, const char *text)
 {
 	char *slash;
 
+	free(request->attach);
 	request->attach = strdup(text);
 	if (!request->attach)
 		misused("--attach: %s", strerror(ENOMEM));
@@ -446,7 +447,8 @@ static int make_cells(const struct request *request,
 	results->group = found->count;
 	results->count =
 		request->test_count * request->size_count * found->count;
-	results->cells = calloc(results->count, sizeof(*results->cells));
+	/* One more: no room at all may be NULL. */
+	results->cells = calloc(results->count + 1, sizeof(*results->cells));
 	if (!results->cells)
 		return failed("%s", strerror(ENOMEM));
 	cell = results->cells;

@@ -135,7 +135,7 @@ static size_t piece_length(const char *text, size_t width)
 static void put_wrapped(const char *text, size_t columns)
 {
 	size_t width = columns;
-	size_t indent = columns > 4 * INDENT ? INDENT : 0;
+	size_t indent = columns > (size_t)4 * INDENT ? INDENT : 0;
 
 	while (*text) {
 		size_t length = piece_length(text, width);

@@ -186,19 +186,25 @@ if [ "$(id -u)" = 0 ]; then
 	start "$PORTALMEM" alloc --size 4K
 	eventually out_matches '^buffer: '
 	buffer=$(sed -n 's/^buffer: *//p' .out)
-	# As another user; the library and the program must be readable to that one.
+	# As another user, who need not have access to the build tree.
 	run setpriv --reuid=65534 --regid=65534 --clear-groups -- true
 	if [ "$status" = 0 ]; then
+		mkdir public
+		cp -L "$PORTALMEM" public/portalmem
+		cp -L "$top_builddir/libportalmem/.libs/libportalmem.so.0" public
+		chmod 711 .
 		as_nobody()
 		{
-			run "$PORTALMEM" alloc --size 4K -- setpriv --reuid=65534 \
-				--regid=65534 --clear-groups -- "$PORTALMEM" "$@"
+			run env LD_LIBRARY_PATH="$work/public" "$PORTALMEM" alloc \
+				--size 4K -- setpriv --reuid=65534 --regid=65534 \
+				--clear-groups -- sh -c "$work/public/portalmem $*"
 		}
 		as_nobody info "$buffer"
 		check "the buffer of another user fails" fails info "this user may not take it"
 		check "with what can be done" err_has 'use share and receive'
-		as_nobody cp "fd:3" "$work/private/file"
-		check "a file that may not be written fails" status_is 1
+		as_nobody cp 'fd:$PORTALMEM_FD' "$work/private/file"
+		check "a file that may not be written fails" fails cp \
+			"private/file': Permission denied; give a file that can be written"
 	fi
 	kill "$child"
 	finish "$child"

@@ -112,4 +112,17 @@ check "and is told that there may be more" \
 	err_line 'portalmem ps: processes that this user may not look into: '
 check "which JSON says, too" json_is complete false
 
+# What other drivers export is shown without the module as well.
+for holder in "$ours" "$second" "$mapper" "$users"; do
+	kill "$holder"
+	finish "$holder"
+done
+check "the module can go when its buffers have gone" eventually rmmod portalmem
+check "without the module, vgem's buffer is seen" is_held "$vgem" drm 196608
+[ -z "$system" ] ||
+	check "so is that of the kernel's heap" is_held "$system" system 2097152
+pm ps --pid "$vgem"
+check "in the text, too" out_matches "^ *[0-9]*  *192K  drm "
+insmod "$PORTALMEM_MODULE"
+
 tap_end

@@ -490,6 +490,6 @@ TCase *guest_tcase(const char *name)
 {
 	TCase *tcase = tcase_create(name);
 
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 200);
 	return tcase;
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* When memory goes back, and when the module can. */
+/*
+ * When memory goes back, and when the module can.
+ *
+ * timeout: 400
+ */
 #include <config.h>
 
 #include <errno.h>

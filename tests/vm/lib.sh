@@ -148,7 +148,7 @@ count_leftover_dmabufs() {
 
 # How many seconds a test may take that says nothing else.
 # shellcheck disable=SC2034
-readonly default_test_limit=120
+readonly default_test_limit=240
 
 # Print what the line "# SETTING: VALUE" in the first lines of a test script, or
 # " * SETTING: VALUE" in those of a program's source, says; nothing when there is

@@ -121,9 +121,13 @@ check "and one that only a device has" out_matches '^      41 .*  device$'
 # The holder of 30 works: its time goes on while ps looks.
 start sh -c 'i=0; while :; do i=$((i + 1)); echo "100 (camera) S 1 1 1 0 -1 0 9 9 0 0 $i 0 0 0 20 0 1 0 9 9 9" >"$1.new"; mv "$1.new" "$1"; sleep 0.02; done' \
 	- "$root/proc/100/stat"
-ps --exporter udmabuf --json
-check "what a working process holds does not look leaked" \
+# On a busy machine it may stand still meanwhile, once.
+works()
+{
+	ps --exporter udmabuf --json
 	json_is buffers.0.leaked false
+}
+check "what a working process holds does not look leaked" eventually works
 kill "$child"
 finish "$child"
 ps --exporter udmabuf --json

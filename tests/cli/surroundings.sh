@@ -192,12 +192,14 @@ if [ "$(id -u)" = 0 ]; then
 		mkdir public
 		cp -L "$PORTALMEM" public/portalmem
 		cp -L "$top_builddir/libportalmem/.libs/libportalmem.so.0" public
+		# Where a build that counts lines may write.
+		mkdir -m 777 counts
 		chmod 711 .
 		as_nobody()
 		{
 			run env LD_LIBRARY_PATH="$work/public" "$PORTALMEM" alloc \
 				--size 4K -- setpriv --reuid=65534 --regid=65534 \
-				--clear-groups -- sh -c "$work/public/portalmem $*"
+				--clear-groups -- sh -c "GCOV_PREFIX=$work/counts $work/public/portalmem $*"
 		}
 		as_nobody info "$buffer"
 		check "the buffer of another user fails" fails info "this user may not take it"

@@ -272,7 +272,7 @@ check "what is printed is whole" json_is interrupted true
 check "what was measured is in it" json_is cells.0.test '"tight"'
 check "no file of it is left" [ -z "$(ls temporary)" ]
 check "nor one half drawn" [ -z "$(find . -name 'stopped.gp.*')" ]
-run sh -c 'trap "" INT; "$PORTALMEM" bench $0 --tests tight & sleep 0.1; kill -INT $!; wait $!' "$small"
+run sh -c 'trap "" INT; "$PORTALMEM" bench $0 --tests tight --time 1 & sleep 0.1; kill -INT $!; wait $!' "$small"
 check "a SIGINT that is to be ignored is" done_cleanly
 for format in '' --json --csv; do
 	run sh -c '"$PORTALMEM" bench "$@" >/dev/full' sh $small --tests tight $format

@@ -4,6 +4,7 @@
 # The module's tracepoints are those that the text of the ABI names, with the fields
 # that it names, and perf and trace-cmd understand them.
 # kernels: 6.12
+# arch: amd64
 # shellcheck disable=SC2317 # functions are called through check
 set -u
 

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "clock.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
+#include "signals.h"
 
 /* While the iterations of a sample are looked for, they grow so fast. */
 #define GROWTH 8
@@ -36,48 +37,20 @@ bool bench_interrupted(void)
 	return interrupted;
 }
 
-/* What ends a program is seen between two operations, unless it is ignored. */
-static void catch_termination(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], NULL, &action);
-		if (action.sa_handler == SIG_IGN)
-			continue;
-		action.sa_handler = interrupt;
-		action.sa_flags = (int)SA_RESETHAND;
-		sigemptyset(&action.sa_mask);
-		sigaction(signals[i], &action, NULL);
-	}
-}
-
-/* How far it is, on a line of a terminal that is written again and again. */
+/* How far it is. */
 struct meter {
-	bool terminal;
-	bool shown;
-	int64_t next;
+	struct progress progress;
 	double done; /* of 1 */
 };
 
 static void show_meter(struct meter *meter, const struct cell *cell)
 {
-	char size[SIZE_TEXT_ROOM];
+	char text[256], size[SIZE_TEXT_ROOM];
 
-	if (!meter->terminal || clock_now() < meter->next)
-		return;
 	format_size(size, cell->size);
-	fprintf(stderr, "\r%3.0f%% %s of %s by %s\033[K", 100 * meter->done,
-		cell->test->name, size, cell->allocator->name);
-	meter->shown = true;
-	meter->next = clock_now() + 200;
-}
-
-static void end_meter(const struct meter *meter)
-{
-	if (meter->shown)
-		fputs("\r\033[K", stderr);
+	snprintf(text, sizeof(text), "%s of %s by %s", cell->test->name, size,
+		 cell->allocator->name);
+	progress_tell(&meter->progress, meter->done, text);
 }
 
 static int run_trial(struct trial *trial, const struct bench_test *test)
@@ -366,8 +339,7 @@ static int pin(const struct bench *bench)
 
 int run_bench(struct results *results)
 {
-	struct meter meter = {.terminal = isatty(STDERR_FILENO),
-			      .next = clock_now() + 1000};
+	struct meter meter = {.done = 0};
 	size_t groups = results->count / results->group;
 	double *values = calloc(results->bench->rounds, sizeof(*values));
 	size_t group;
@@ -382,19 +354,21 @@ int run_bench(struct results *results)
 		free(values);
 		return status;
 	}
-	catch_termination();
+	/* Seen between two operations. */
+	catch_termination(interrupt, true);
 	results->wall_cost = wall_cost();
 	results->system_source = system_source();
 	for (size_t i = 0; i < results->group; i++)
 		allocator_hold(results->cells[i].allocator,
 			       results->bench->live);
+	progress_begin(&meter.progress, 0);
 	for (group = 0; group < groups && !bench_interrupted(); group++) {
 		struct cell *cells = &results->cells[group * results->group];
 
 		run_group(results, cells, &meter, 1 / (double)groups);
 		summarize_group(results, cells, values);
 	}
-	end_meter(&meter);
+	progress_end(&meter.progress);
 	for (size_t i = 0; i < results->group; i++)
 		allocator_let_go(results->cells[i].allocator);
 	free(values);

@@ -29,17 +29,8 @@ static void remove_doomed(int signal)
 
 static void doom(const char *path)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = remove_doomed,
-				   .sa_flags = (int)SA_RESETHAND};
-	struct sigaction former;
-
 	snprintf(doomed, sizeof(doomed), "%s", path);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], NULL, &former);
-		if (former.sa_handler == SIG_DFL)
-			sigaction(signals[i], &action, NULL);
-	}
+	catch_termination(remove_doomed, false);
 }
 
 static int failed_to_open(const char *path, int error)

@@ -76,18 +76,42 @@ void progress_begin(struct progress *progress, uint64_t total)
 	progress->total = total;
 }
 
+static bool is_due(const struct progress *progress)
+{
+	return progress->terminal && clock_now() >= progress->next;
+}
+
+/* Put what LINE has, with a bar behind it where there is room. */
+static void put_progress(struct progress *progress, char *line, size_t room,
+			 double part)
+{
+	append_bar(line, room, part);
+	progress->shown = put_line(line, progress->shown);
+	progress->next = clock_now() + EVERY_MS;
+}
+
+void progress_tell(struct progress *progress, double part, const char *text)
+{
+	char line[LINE_ROOM] = "", percent[8];
+	size_t room;
+
+	if (!is_due(progress))
+		return;
+	room = room_on_line();
+	snprintf(percent, sizeof(percent), "%3.0f%% ", 100 * part);
+	append(line, room, percent);
+	append(line, room, text);
+	put_progress(progress, line, room, part);
+}
+
 void progress_update(struct progress *progress, uint64_t done)
 {
 	char line[LINE_ROOM] = "";
 	char text[3 * SIZE_TEXT_ROOM], size[SIZE_TEXT_ROOM];
 	double part = (double)done / (double)progress->total;
 	size_t room;
-	int64_t now;
 
-	if (!progress->terminal)
-		return;
-	now = clock_now();
-	if (now < progress->next)
+	if (!is_due(progress))
 		return;
 	room = room_on_line();
 	snprintf(text, sizeof(text), "%3.0f%%", 100 * part);
@@ -97,13 +121,11 @@ void progress_update(struct progress *progress, uint64_t done)
 	format_size_short(size, progress->total);
 	strcat(text, size);
 	append(line, room, text);
-	format_size_short(size,
-			  done * 1000 / (uint64_t)(now - progress->begin));
+	format_size_short(
+		size, done * 1000 / (uint64_t)(clock_now() - progress->begin));
 	snprintf(text, sizeof(text), ", %s/s", size);
 	append(line, room, text);
-	append_bar(line, room, part);
-	progress->shown = put_line(line, progress->shown);
-	progress->next = now + EVERY_MS;
+	put_progress(progress, line, room, part);
 }
 
 void progress_end(struct progress *progress)

@@ -15,12 +15,16 @@ struct progress {
 	bool terminal;
 	size_t shown; /* characters */
 	int64_t begin;
-	int64_t next; /* when to write the line again */
-	uint64_t total;
+	int64_t next;	/* when to write the line again */
+	uint64_t total; /* bytes */
 };
 
 void progress_begin(struct progress *progress, uint64_t total);
 void progress_update(struct progress *progress, uint64_t done);
+
+/* The same of work that is not bytes: PART of 1 is done, and TEXT is under way.
+ */
+void progress_tell(struct progress *progress, double part, const char *text);
 
 /* Take the line away. */
 void progress_end(struct progress *progress);

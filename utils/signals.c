@@ -9,6 +9,11 @@
 
 #include "signals.h"
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Those that end a program, as a rule. */
+static const int terminating[] = {SIGINT, SIGTERM, SIGHUP};
+
 /* What SIGPIPE did when the program started. */
 static struct sigaction inherited_sigpipe;
 
@@ -26,17 +31,31 @@ void restore_broken_pipes(void)
 
 void block_termination(sigset_t *set)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action;
 	size_t i;
 
 	sigemptyset(set);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], NULL, &action);
+	for (i = 0; i < ARRAY_SIZE(terminating); i++) {
+		sigaction(terminating[i], NULL, &action);
 		if (action.sa_handler != SIG_IGN)
-			sigaddset(set, signals[i]);
+			sigaddset(set, terminating[i]);
 	}
 	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+void catch_termination(void (*handler)(int signal), bool replace)
+{
+	struct sigaction action = {.sa_handler = handler,
+				   .sa_flags = (int)SA_RESETHAND};
+	struct sigaction former;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(terminating); i++) {
+		sigaction(terminating[i], NULL, &former);
+		if (former.sa_handler == SIG_DFL ||
+		    (replace && former.sa_handler != SIG_IGN))
+			sigaction(terminating[i], &action, NULL);
+	}
 }
 
 void wait_for_signal(const sigset_t *set)

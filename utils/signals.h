@@ -7,6 +7,7 @@
 #define SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 void ignore_broken_pipes(void);
 
@@ -18,6 +19,13 @@ void restore_broken_pipes(void);
  * the program was started to ignore (nohup does that).
  */
 void block_termination(sigset_t *set);
+
+/*
+ * Have HANDLER called when the first of these signals comes, and the usual done
+ * at the next: not of those that the program was started to ignore and, unless
+ * REPLACE, not of those that have another handler already.
+ */
+void catch_termination(void (*handler)(int signal), bool replace);
 
 /* Wait until one of SET comes. */
 void wait_for_signal(const sigset_t *set);

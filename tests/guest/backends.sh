@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 600
 # arch: amd64
+# quick: 6.12
 #
 # Every backend that this kernel has gives what it says, and the unit tests hold
 # on each of them; those that it has not say so. Nothing in that depends on the

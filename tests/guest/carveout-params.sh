@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # arch: amd64
 # vm: --append memmap=64M$0x20000000
+# quick: 6.12
 #
 # What the parameter carveouts takes, and what it refuses: the module is then not
 # loaded, the kernel's log says why, and nothing is kept. Only x86 has memmap=.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# quick: 6.12
 #
 # The command attach, on a device of the tests'.
 set -eu

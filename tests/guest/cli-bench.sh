@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kernels: 6.12
 # arch: amd64
+# quick: 6.12
 #
 # The command bench beside the kernel's heap and udmabuf. How fast anything is
 # proves nothing in an emulated machine; what is here holds by a wide margin.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# quick: 6.12
 #
 # The command doctor on a machine that is well, and in each state that is not.
 # shellcheck disable=SC2016,SC2317 # what check and sh -c run

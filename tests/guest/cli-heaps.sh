@@ -3,6 +3,7 @@
 # arch: amd64
 # vm: --append memmap=16M$0x20000000
 # timeout: 240
+# quick: 6.12
 #
 # The command on the module's other heaps: contiguous memory and a reserved
 # region; and what it says when a limit, or a run that is too short, is in the way.

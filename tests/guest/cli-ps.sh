@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# quick: 6.12
 #
 # The command ps on buffers of the module and of three other exporters at once, as
 # root and as another user.

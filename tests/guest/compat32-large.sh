@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: --mem 6144
 # kernels: 6.12
+# quick: 6.12
 #
 # It takes room for a buffer that is larger than what 32 bits can count.
 set -u

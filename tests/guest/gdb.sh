@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # arch: amd64
+# quick: 6.12
 #
 # A debugger reads and writes the mappings of a running process, whatever their
 # caching is. An arm64 guest has no debugger.

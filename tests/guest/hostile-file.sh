@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kernels: 6.1 6.12
+# quick: 6.12
 #
 # A file system of a process that does not answer, on this kernel, where it has to
 # be possible to mount one. Without statx(2), test-library shows the same kernel's

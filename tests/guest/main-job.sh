@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# quick: 6.1
 # The main job as a test. PORTALMEM_DISK is the file that /dev/vda was made of.
 set -uo pipefail
 

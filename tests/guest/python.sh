@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 300
 # arch: amd64
+# quick: 6.12
 #
 # The tests of the Python module, which make check runs on memory files, once
 # more on the module, with a device of the tests' to attach to. A guest of another

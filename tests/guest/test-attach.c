@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Attachments: what they tell, what is refused, and their end. */
+/*
+ * Attachments: what they tell, what is refused, and their end.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 /*
  * The list of live buffers in debugfs: what is in a line, and that it is right
  * while buffers come and go.
+ * quick: 6.12
  */
 #include <config.h>
 

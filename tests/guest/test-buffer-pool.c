@@ -3,6 +3,7 @@
  * The library's pools: who holds a buffer is the kernel's to say. A buffer that
  * somebody else has in whatever way is never handed out, and is as soon as
  * nobody has it any more.
+ * quick: 6.12
  */
 #include <config.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What an allocated buffer is: size, zeroes, segments, names, descriptors. */
+/*
+ * What an allocated buffer is: size, zeroes, segments, names, descriptors.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

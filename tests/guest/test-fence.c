@@ -4,6 +4,7 @@
  * process to process with them. vgem stands for the device: its fence signals
  * when told to, and after 10 s by itself, so that a test which hangs is a
  * failure.
+ * quick: 6.12
  */
 #include <config.h>
 

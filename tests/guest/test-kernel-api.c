@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What other modules of the kernel can do with buffers, by the example module. */
+/*
+ * What other modules of the kernel can do with buffers, by the example module.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

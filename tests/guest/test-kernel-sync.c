@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * vm: --append swiotlb=force
+ * quick: 6.12 6.12-arm64
  *
  * What another module syncs, by the example module. On this machine a device
  * works on a copy of the buffer, and so it shows which bytes were synced.

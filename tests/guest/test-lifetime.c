@@ -3,6 +3,7 @@
  * When memory goes back, and when the module can.
  *
  * timeout: 400
+ * quick: 6.12
  */
 #include <config.h>
 

@@ -2,6 +2,7 @@
 /*
  * Pins: pages that somebody holds after their buffer is gone are nobody
  * else's until they are let go of; and the parameter that forbids pins.
+ * quick: 6.12 6.1
  */
 #include <config.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Freed memory that is kept for the next allocation: clean, bounded, on loan. */
+/*
+ * Freed memory that is kept for the next allocation: clean, bounded, on loan.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

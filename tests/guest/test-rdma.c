@@ -3,6 +3,7 @@
  * RDMA: memory regions over cached mappings, and transfers between them. The
  * device is Soft-RoCE over a dummy network device, and its queue pair is
  * connected to itself.
+ * quick: 6.12
  */
 #include <config.h>
 

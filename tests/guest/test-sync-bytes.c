@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * vm: --mem 704 --append swiotlb=65536,force
+ * quick: 6.12 6.12-arm64
  *
  * What cache maintenance does, shown by bytes. On this machine each device
  * works on a copy of the buffer, and a byte moves between the two only when it

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The module's tracepoints: each comes once when it should, with what is true. */
+/*
+ * The module's tracepoints: each comes once when it should, with what is true.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

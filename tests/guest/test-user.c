@@ -3,6 +3,7 @@
  * Buffers of memory that a process has already: whatever kind it is of,
  * whatever the process does to it afterwards, and what is refused. No test
  * leaves a page pinned, or charged to RLIMIT_MEMLOCK.
+ * quick: 6.12 6.1
  */
 #include <config.h>
 

@@ -3,6 +3,7 @@
  * libportalmem-v4l2 with vivid, a camera made of software: what it draws lies
  * in our buffers and nowhere else. One of its two devices has the single-plane
  * API, the other the multi-plane API; both want each buffer in one piece.
+ * quick: 6.12
  */
 #include <config.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vgem as importer of our buffers, and as exporter beside them. */
+/*
+ * vgem as importer of our buffers, and as exporter beside them.
+ * quick: 6.12 6.1
+ */
 #include <config.h>
 
 #include <errno.h>

@@ -31,7 +31,7 @@ run_tests() {
 		esac
 	done
 	[ ${#tests[@]} = 0 ] || variables+=("TESTS=${tests[*]}")
-	make -k check "${variables[@]}" >tests.log 2>&1 || status=$?
+	make -j "$(nproc)" -k check "${variables[@]}" >tests.log 2>&1 || status=$?
 	sed -n 's/^# \(PASS\|SKIP\|FAIL\|ERROR\): */\1 /p' tests.log | paste -s -d ' '
 	[ "$status" = 0 ] || grep -E -e '^(FAIL|ERROR|XPASS): |runtime error' tests.log >&2 || true
 	return "$status"

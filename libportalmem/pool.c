@@ -2,9 +2,11 @@
 /*
  * Pools: buffers of one size that stay mapped between two users.
  *
- * A buffer that the process has for itself goes from user to user under a mutex
- * that nobody contends, and by a clock that is read without a system call. One
- * that may be held elsewhere, too, is handed out on the kernel's word only.
+ * A buffer that the process has for itself goes from user to user through one
+ * word that both exchange, as long as the pool has nothing else to do: no user
+ * waits, and nothing may be idle for too long. All else is done with the pool
+ * locked, and by a clock that is read without a system call. A buffer that may
+ * be held elsewhere, too, is handed out on the kernel's word only.
  *
  * References to a buffer's file are made of references: once the kernel counts
  * none but the descriptor and the mapping that the pool has, nobody is left who
@@ -39,8 +41,18 @@ struct list {
 	unsigned int count;
 };
 
+/* What a pool's slot holds besides a buffer: nothing, or not to be used. */
+#define SLOT_EMPTY ((uintptr_t)0)
+#define SLOT_CLOSED ((uintptr_t)1)
+
 struct portalmem_pool {
 	struct portalmem_device *device;
+	/*
+	 * The buffer that was released last, if it is the process's own. Who has
+	 * locked the pool has closed this, so that nothing comes or goes here.
+	 */
+	atomic_uintptr_t slot;
+	atomic_ulong reused;
 	uint64_t size;
 	unsigned int minimum;
 	unsigned int maximum;
@@ -53,12 +65,11 @@ struct portalmem_pool {
 	pthread_cond_t changed; /* a buffer came back, or may be allocated */
 	unsigned int refs;	/* of users; buffers keep it, too */
 	unsigned int buffers;	/* acquired ones and those of both lists */
-	unsigned int acquired;
-	struct list idle;   /* the last one released first */
-	struct list shared; /* the first one released first */
+	unsigned int waiting;	/* users */
+	struct list idle;	/* the last one released first */
+	struct list shared;	/* the first one released first */
 	uint64_t next_trim_ms;
 	uint64_t allocated;
-	uint64_t reused;
 	uint64_t dropped;
 	uint64_t trimmed;
 	uint64_t asked;
@@ -177,6 +188,70 @@ static uint64_t coarse_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Lock the pool, and take what is in the slot to the others. */
+static void lock_pool(struct portalmem_pool *pool)
+{
+	uintptr_t found;
+
+	pthread_mutex_lock(&pool->lock);
+	found = atomic_exchange_explicit(&pool->slot, SLOT_CLOSED,
+					 memory_order_acquire);
+	if (found != SLOT_EMPTY && found != SLOT_CLOSED) {
+		struct portalmem_buffer *buffer =
+			(struct portalmem_buffer *)found;
+
+		buffer->released_ms = coarse_ms();
+		list_add_first(&pool->idle, buffer);
+	}
+}
+
+/* Will a release have more to do than to leave a buffer for the next user? */
+static bool is_busy(const struct portalmem_pool *pool)
+{
+	return !pool->refs || pool->waiting ||
+	       (pool->idle_ms >= 0 && pool->buffers > pool->minimum &&
+		(pool->idle.count || pool->shared.count));
+}
+
+static void unlock_pool(struct portalmem_pool *pool)
+{
+	if (!is_busy(pool))
+		atomic_store_explicit(&pool->slot, SLOT_EMPTY,
+				      memory_order_release);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void count_reuse(struct portalmem_pool *pool)
+{
+	atomic_fetch_add_explicit(&pool->reused, 1, memory_order_relaxed);
+}
+
+/* Leave a buffer for the next user; false when it has to be done with the lock.
+ */
+static bool leave_in_slot(struct portalmem_pool *pool,
+			  struct portalmem_buffer *buffer)
+{
+	uintptr_t empty = SLOT_EMPTY;
+
+	return atomic_compare_exchange_strong_explicit(
+		&pool->slot, &empty, (uintptr_t)buffer, memory_order_release,
+		memory_order_relaxed);
+}
+
+/* The buffer that somebody left there, or NULL. */
+static struct portalmem_buffer *take_from_slot(struct portalmem_pool *pool)
+{
+	uintptr_t found =
+		atomic_load_explicit(&pool->slot, memory_order_relaxed);
+
+	if (found == SLOT_EMPTY || found == SLOT_CLOSED ||
+	    !atomic_compare_exchange_strong_explicit(
+		    &pool->slot, &found, SLOT_EMPTY, memory_order_acquire,
+		    memory_order_relaxed))
+		return NULL;
+	return (struct portalmem_buffer *)found;
 }
 
 /* With the lock: DOOMED is to be freed without it. */
@@ -442,9 +517,9 @@ portalmem_pool_create(struct portalmem_device *device, uint64_t size,
 PM_EXPORT struct portalmem_pool *portalmem_pool_ref(struct portalmem_pool *pool)
 {
 	if (pool) {
-		pthread_mutex_lock(&pool->lock);
+		lock_pool(pool);
 		pool->refs++;
-		pthread_mutex_unlock(&pool->lock);
+		unlock_pool(pool);
 	}
 	return pool;
 }
@@ -462,7 +537,7 @@ PM_EXPORT void portalmem_pool_unref(struct portalmem_pool *pool)
 
 	if (!pool)
 		return;
-	pthread_mutex_lock(&pool->lock);
+	lock_pool(pool);
 	if (!--pool->refs) {
 		while (pool->idle.first)
 			doom(pool, &pool->idle, pool->idle.first, &doomed);
@@ -470,7 +545,7 @@ PM_EXPORT void portalmem_pool_unref(struct portalmem_pool *pool)
 			doom(pool, &pool->shared, pool->shared.first, &doomed);
 		is_last = is_over(pool);
 	}
-	pthread_mutex_unlock(&pool->lock);
+	unlock_pool(pool);
 	free_all(&doomed);
 	if (is_last)
 		free_pool(pool);
@@ -506,9 +581,10 @@ void pm_pool_take_back(struct portalmem_buffer *buffer)
 	struct list doomed = {0};
 	bool is_last;
 
-	pthread_mutex_lock(&pool->lock);
+	if (is_mapped && is_private(buffer) && leave_in_slot(pool, buffer))
+		return;
+	lock_pool(pool);
 	buffer->released_ms = coarse_ms();
-	pool->acquired--;
 	if (!put(pool, buffer, is_mapped)) {
 		pool->buffers--;
 		list_add_last(&doomed, buffer);
@@ -516,7 +592,7 @@ void pm_pool_take_back(struct portalmem_buffer *buffer)
 	pthread_cond_signal(&pool->changed);
 	expire(pool, buffer->released_ms, &doomed);
 	is_last = is_over(pool);
-	pthread_mutex_unlock(&pool->lock);
+	unlock_pool(pool);
 	free_all(&doomed);
 	if (is_last)
 		free_pool(pool);
@@ -567,8 +643,10 @@ static int wait_for_change(struct portalmem_pool *pool, struct wait *wait)
 	}
 	if (is_limited && !is_before(&now, &wait->deadline))
 		return -ETIMEDOUT;
+	pool->waiting++;
 	if (!pool->shared.count && !is_limited) {
 		pthread_cond_wait(&pool->changed, &pool->lock);
+		pool->waiting--;
 		return 0;
 	}
 	/* Nobody tells when another process lets go of a buffer. */
@@ -577,6 +655,7 @@ static int wait_for_change(struct portalmem_pool *pool, struct wait *wait)
 	    (is_limited && is_before(&wait->deadline, &until)))
 		until = wait->deadline;
 	pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+	pool->waiting--;
 	return 0;
 }
 
@@ -597,10 +676,9 @@ static int find_or_wait(struct portalmem_pool *pool, int timeout_ms,
 			buffer = take_shared(pool, doomed);
 		if (buffer || pool->buffers < pool->maximum) {
 			if (buffer)
-				pool->reused++;
+				count_reuse(pool);
 			else
 				pool->buffers++;
-			pool->acquired++;
 			*bufferp = buffer;
 			return 0;
 		}
@@ -615,25 +693,54 @@ static int grow(struct portalmem_pool *pool, struct portalmem_buffer **bufferp)
 {
 	int ret = new_buffer(pool, bufferp);
 
-	pthread_mutex_lock(&pool->lock);
+	lock_pool(pool);
 	if (ret) {
 		pool->buffers--;
-		pool->acquired--;
 		pthread_cond_signal(&pool->changed);
 	} else {
 		(*bufferp)->pool = pool;
 		pool->allocated++;
 	}
-	pthread_mutex_unlock(&pool->lock);
+	unlock_pool(pool);
 	return ret;
+}
+
+/* With all that a pool has and can. */
+static int acquire(struct portalmem_pool *pool, int timeout_ms,
+		   struct portalmem_buffer **bufferp)
+{
+	struct list doomed = {0};
+	int ret;
+
+	lock_pool(pool);
+	ret = find_or_wait(pool, timeout_ms, &doomed, bufferp);
+	expire(pool, coarse_ms(), &doomed);
+	unlock_pool(pool);
+	free_all(&doomed);
+	if (ret)
+		return pm_refuse(ret,
+				 "cannot acquire a buffer: all %u of the pool "
+				 "are in use; release some, wait longer, or "
+				 "allow more",
+				 pool->maximum);
+	return *bufferp ? 0 : grow(pool, bufferp);
+}
+
+/* There was a fork since it was left in the slot. */
+static void put_with_shared(struct portalmem_pool *pool,
+			    struct portalmem_buffer *buffer)
+{
+	lock_pool(pool);
+	buffer->released_ms = coarse_ms();
+	list_add_last(&pool->shared, buffer);
+	unlock_pool(pool);
 }
 
 PM_EXPORT int portalmem_pool_acquire(struct portalmem_pool *pool,
 				     int timeout_ms,
 				     struct portalmem_buffer **bufferp)
 {
-	struct portalmem_buffer *buffer = NULL;
-	struct list doomed = {0};
+	struct portalmem_buffer *buffer;
 	int ret;
 
 	if (!pool || !bufferp)
@@ -645,19 +752,15 @@ PM_EXPORT int portalmem_pool_acquire(struct portalmem_pool *pool,
 				 "cannot acquire a buffer in %d ms; give 0 or "
 				 "more, or -1 for as long as it takes",
 				 timeout_ms);
-	pthread_mutex_lock(&pool->lock);
-	ret = find_or_wait(pool, timeout_ms, &doomed, &buffer);
-	expire(pool, coarse_ms(), &doomed);
-	pthread_mutex_unlock(&pool->lock);
-	free_all(&doomed);
-	if (ret)
-		return pm_refuse(ret,
-				 "cannot acquire a buffer: all %u of the pool "
-				 "are in use; release some, wait longer, or "
-				 "allow more",
-				 pool->maximum);
-	if (!buffer) {
-		ret = grow(pool, &buffer);
+	buffer = take_from_slot(pool);
+	if (buffer && !is_private(buffer)) {
+		put_with_shared(pool, buffer);
+		buffer = NULL;
+	}
+	if (buffer) {
+		count_reuse(pool);
+	} else {
+		ret = acquire(pool, timeout_ms, &buffer);
 		if (ret)
 			return ret;
 	}
@@ -675,14 +778,14 @@ PM_EXPORT int portalmem_pool_trim(struct portalmem_pool *pool,
 	if (!pool)
 		return pm_refuse(-EINVAL, "cannot trim a pool: none was given "
 					  "(NULL)");
-	pthread_mutex_lock(&pool->lock);
+	lock_pool(pool);
 	while (pool->buffers > keep && pool->idle.last)
 		doom(pool, &pool->idle, pool->idle.last, &doomed);
 	while (pool->buffers > keep && pool->shared.first)
 		doom(pool, &pool->shared, pool->shared.first, &doomed);
 	freed = doomed.count;
 	pool->trimmed += freed;
-	pthread_mutex_unlock(&pool->lock);
+	unlock_pool(pool);
 	free_all(&doomed);
 	return (int)freed;
 }
@@ -700,16 +803,17 @@ PM_EXPORT int portalmem_pool_get_info(struct portalmem_pool *pool,
 				 "initialized; start from "
 				 "PORTALMEM_POOL_INFO_INIT");
 	info->size = pool->size;
-	pthread_mutex_lock(&pool->lock);
+	lock_pool(pool);
 	info->buffers = pool->buffers;
-	info->acquired = pool->acquired;
+	info->acquired = pool->buffers - pool->idle.count - pool->shared.count;
 	info->idle = pool->idle.count;
 	info->shared = pool->shared.count;
 	info->allocated = pool->allocated;
-	info->reused = pool->reused;
+	info->reused =
+		atomic_load_explicit(&pool->reused, memory_order_relaxed);
 	info->dropped = pool->dropped;
 	info->trimmed = pool->trimmed;
 	info->asked = pool->asked;
-	pthread_mutex_unlock(&pool->lock);
+	unlock_pool(pool);
 	return 0;
 }

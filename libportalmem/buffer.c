@@ -9,15 +9,57 @@
 
 #include "private.h"
 
+/* The struct of a former buffer of DEVICE, or NULL. */
+static struct portalmem_buffer *take_spare(struct portalmem_device *device)
+{
+	const size_t kept = sizeof(pthread_mutex_t);
+	struct portalmem_buffer *buffer;
+
+	if (!device)
+		return NULL;
+	buffer = atomic_exchange_explicit(&device->spare, NULL,
+					  memory_order_acquire);
+	if (buffer)
+		memset((char *)buffer + kept, 0, sizeof(*buffer) - kept);
+	return buffer;
+}
+
+static bool keep_spare(struct portalmem_device *device,
+		       struct portalmem_buffer *buffer)
+{
+	struct portalmem_buffer *none = NULL;
+
+	return device && atomic_compare_exchange_strong_explicit(
+				 &device->spare, &none, buffer,
+				 memory_order_release, memory_order_relaxed);
+}
+
+static void free_struct(struct portalmem_buffer *buffer)
+{
+	pthread_mutex_destroy(&buffer->lock);
+	free(buffer);
+}
+
+void pm_buffer_free_spare(struct portalmem_device *device)
+{
+	struct portalmem_buffer *buffer = take_spare(device);
+
+	if (buffer)
+		free_struct(buffer);
+}
+
 /* Makes the buffer the owner of nothing yet but its reference to DEVICE. */
 static struct portalmem_buffer *new_buffer(struct portalmem_device *device)
 {
-	struct portalmem_buffer *buffer = calloc(1, sizeof(*buffer));
+	struct portalmem_buffer *buffer = take_spare(device);
 
-	if (!buffer)
-		return NULL;
+	if (!buffer) {
+		buffer = calloc(1, sizeof(*buffer));
+		if (!buffer)
+			return NULL;
+		pthread_mutex_init(&buffer->lock, NULL);
+	}
 	atomic_init(&buffer->refs, 1);
-	pthread_mutex_init(&buffer->lock, NULL);
 	buffer->device = portalmem_device_ref(device);
 	buffer->fd = -1;
 	buffer->fdinfo = -1;
@@ -29,14 +71,17 @@ static struct portalmem_buffer *new_buffer(struct portalmem_device *device)
 
 void pm_buffer_free(struct portalmem_buffer *buffer)
 {
+	struct portalmem_device *device;
+
 	pm_buffer_unmap_all(buffer);
 	if (buffer->fdinfo >= 0)
 		close(buffer->fdinfo);
 	if (buffer->fd >= 0)
 		close(buffer->fd);
-	portalmem_device_unref(buffer->device);
-	pthread_mutex_destroy(&buffer->lock);
-	free(buffer);
+	device = buffer->device;
+	if (!keep_spare(device, buffer))
+		free_struct(buffer);
+	portalmem_device_unref(device);
 }
 
 /* Where the memory is to be. */
@@ -171,24 +216,21 @@ static int make_request(const struct portalmem_device *device, uint64_t size,
 	return 0;
 }
 
-/* What the grant holds becomes the buffer's, also when this fails. */
-static int take_grant(struct portalmem_buffer *buffer,
-		      enum portalmem_caching caching, const char *name,
-		      const struct pm_grant *grant)
+/* What the grant holds becomes the buffer's. */
+static void take_grant(struct portalmem_buffer *buffer, uint64_t size,
+		       enum portalmem_caching caching, const char *name,
+		       const struct pm_grant *grant)
 {
-	int ret;
-
 	buffer->fd = grant->fd;
 	buffer->kind = grant->kind;
 	buffer->caching = caching;
 	buffer->effective = grant->effective;
+	buffer->size = size;
+	/* The module keeps these two. */
+	if (buffer->kind == PM_KIND_PORTALMEM)
+		return;
 	buffer->pid = getpid();
 	pm_copy_name(buffer->name, name, PORTALMEM_NAME_MAX);
-	ret = pm_fd_size(buffer->fd, buffer->kind, &buffer->size);
-	if (ret)
-		pm_fail(ret, NULL, "cannot read the size of a buffer of %s",
-			buffer->device->path);
-	return ret;
 }
 
 PM_EXPORT int
@@ -213,12 +255,11 @@ portalmem_buffer_alloc(struct portalmem_device *device, uint64_t size,
 	if (!buffer)
 		return pm_fail(-ENOMEM, NULL, "cannot allocate a buffer");
 	ret = device->backend->alloc(device, &request, &grant);
-	if (!ret)
-		ret = take_grant(buffer, request.caching, request.name, &grant);
 	if (ret) {
 		pm_buffer_free(buffer);
 		return ret;
 	}
+	take_grant(buffer, request.size, request.caching, request.name, &grant);
 	*bufferp = buffer;
 	return 0;
 }
@@ -358,13 +399,11 @@ portalmem_buffer_import_user(struct portalmem_device *device, void *address,
 	if (!buffer)
 		return pm_fail(-ENOMEM, NULL, "cannot import memory");
 	ret = device->backend->import_user(device, &memory, &grant);
-	if (!ret)
-		ret = take_grant(buffer, PORTALMEM_CACHING_CACHED, memory.name,
-				 &grant);
 	if (ret) {
 		pm_buffer_free(buffer);
 		return ret;
 	}
+	take_grant(buffer, size, PORTALMEM_CACHING_CACHED, memory.name, &grant);
 	*bufferp = buffer;
 	return 0;
 }

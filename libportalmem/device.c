@@ -55,6 +55,7 @@ int pm_backend_from_environment(enum portalmem_backend *backend)
 
 static void free_device(struct portalmem_device *device)
 {
+	pm_buffer_free_spare(device);
 	if (device->fd >= 0)
 		close(device->fd);
 	free(device);

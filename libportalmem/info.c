@@ -19,8 +19,8 @@ static void describe_from_memory(const struct portalmem_buffer *buffer,
 	pm_copy_name(info->name, buffer->name, PORTALMEM_NAME_MAX);
 }
 
-static int describe(const struct portalmem_buffer *buffer,
-		    struct portalmem_info *info)
+int pm_buffer_describe(const struct portalmem_buffer *buffer,
+		       struct portalmem_info *info)
 {
 	if (pm_buffer_is_known(buffer))
 		return pm_portalmem_info(buffer->device, buffer->fd, info);
@@ -49,7 +49,7 @@ PM_EXPORT int portalmem_buffer_get_info(struct portalmem_buffer *buffer,
 		return pm_refuse(-EINVAL,
 				 "cannot describe a buffer: the info was not "
 				 "initialized; start from PORTALMEM_INFO_INIT");
-	ret = describe(buffer, &found);
+	ret = pm_buffer_describe(buffer, &found);
 	if (ret)
 		return pm_fail(ret, NULL, "cannot describe a buffer");
 	if (fstat(buffer->fd, &st))

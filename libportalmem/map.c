@@ -75,6 +75,22 @@ static struct pm_map *find_map(struct portalmem_buffer *buffer, uint64_t offset,
 	return NULL;
 }
 
+/* Most buffers have one mapping, and need no memory for it. */
+static struct pm_map *new_map(struct portalmem_buffer *buffer)
+{
+	if (!buffer->first_map.address)
+		return &buffer->first_map;
+	return calloc(1, sizeof(struct pm_map));
+}
+
+static void free_map(struct portalmem_buffer *buffer, struct pm_map *map)
+{
+	if (map != &buffer->first_map)
+		free(map);
+	else
+		map->address = NULL;
+}
+
 /* With the buffer locked. */
 static int get_map(struct portalmem_buffer *buffer, uint64_t offset,
 		   uint64_t length, unsigned int flags, void **addressp)
@@ -88,7 +104,7 @@ static int get_map(struct portalmem_buffer *buffer, uint64_t offset,
 	}
 	if (length > SIZE_MAX)
 		return -ENOMEM;
-	map = calloc(1, sizeof(*map));
+	map = new_map(buffer);
 	if (!map)
 		return -ENOMEM;
 	map->address = place(buffer, offset, (size_t)length, protection(flags));
@@ -96,7 +112,7 @@ static int get_map(struct portalmem_buffer *buffer, uint64_t offset,
 		/* A memfd sealed against writing forbids it in its own way. */
 		int error = errno == EPERM ? -EACCES : -errno;
 
-		free(map);
+		free_map(buffer, map);
 		return error;
 	}
 	map->offset = offset;
@@ -222,7 +238,7 @@ static int put_map(struct portalmem_buffer *buffer, const void *address)
 
 		*link = map->next;
 		munmap(map->address, (size_t)map->length);
-		free(map);
+		free_map(buffer, map);
 	}
 	return 0;
 }
@@ -252,7 +268,7 @@ void pm_buffer_unmap_all(struct portalmem_buffer *buffer)
 
 		buffer->maps = map->next;
 		munmap(map->address, (size_t)map->length);
-		free(map);
+		free_map(buffer, map);
 	}
 }
 
@@ -271,7 +287,7 @@ bool pm_buffer_unmap_parts(struct portalmem_buffer *buffer)
 		}
 		*link = map->next;
 		munmap(map->address, (size_t)map->length);
-		free(map);
+		free_map(buffer, map);
 	}
 	return is_kept;
 }

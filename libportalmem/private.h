@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -103,6 +104,12 @@ struct portalmem_device {
 	atomic_uint refs;
 	const struct pm_backend *backend;
 	int fd; /* -1 for a backend without a node */
+	/*
+	 * The struct of the buffer that was freed last, for the next one:
+	 * malloc() and free() take more instructions than all else of an
+	 * allocation.
+	 */
+	_Atomic(struct portalmem_buffer *) spare;
 	char path[];
 };
 
@@ -127,6 +134,9 @@ struct pm_access {
 };
 
 struct portalmem_buffer {
+	/* Guards the maps and accesses. It stays when the rest is used again. */
+	pthread_mutex_t lock;
+
 	atomic_uint refs;
 	struct portalmem_device *device; /* NULL when imported without one */
 	enum pm_kind kind;
@@ -136,8 +146,8 @@ struct portalmem_buffer {
 	enum portalmem_caching effective;
 	int32_t pid;		       /* 0 when not known */
 	char name[PORTALMEM_NAME_MAX]; /* used where the kernel keeps none */
-	pthread_mutex_t lock; /* guards these three and what hangs there */
 	struct pm_map *maps;
+	struct pm_map first_map; /* free while its address is NULL */
 	struct pm_access *accesses;
 	uint64_t accesses_begun; /* ever */
 
@@ -254,8 +264,14 @@ bool pm_has_control_characters(const char *text);
 /* Copy at most ROOM - 1 bytes, control characters as '?'. */
 void pm_copy_text(char *to, size_t room, const char *from, size_t length);
 
-/* The same into a field of PORTALMEM_NAME_MAX bytes. */
-void pm_copy_name(char *to, const char *from, size_t length);
+/* The same into a field of PORTALMEM_NAME_MAX bytes. Most have no name. */
+static inline void pm_copy_name(char *to, const char *from, size_t length)
+{
+	if (!length || !*from)
+		memset(to, 0, PORTALMEM_NAME_MAX);
+	else
+		pm_copy_text(to, PORTALMEM_NAME_MAX, from, length);
+}
 
 /* sync.c: what the calls for buffers and for attachments share */
 
@@ -273,6 +289,10 @@ unsigned int pm_sync_flags_to_uapi(unsigned int flags);
 int pm_buffer_do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
 		      const struct portalmem_range *ranges, size_t count);
 
+/* info.c: all but the inode, without a text on failure */
+int pm_buffer_describe(const struct portalmem_buffer *buffer,
+		       struct portalmem_info *info);
+
 /* buffer.c */
 
 /*
@@ -281,6 +301,9 @@ int pm_buffer_do_sync(const struct portalmem_buffer *buffer, unsigned int flags,
  */
 int pm_buffer_adopt(struct portalmem_device *device, int fd,
 		    struct portalmem_buffer **bufferp);
+
+/* Free what a device keeps for the next buffer. */
+void pm_buffer_free_spare(struct portalmem_device *device);
 
 /*
  * Every function that lets a buffer's file out of the library, to a caller, a

@@ -99,6 +99,7 @@ struct receiver {
 	size_t room;
 };
 
+/* TYPE may be NULL. */
 static int check_socket(int socket, int *type)
 {
 	socklen_t length = sizeof(int);
@@ -109,6 +110,8 @@ static int check_socket(int socket, int *type)
 	/* Other sockets drop the descriptor without a word. */
 	if (domain != AF_UNIX)
 		return -EOPNOTSUPP;
+	if (!type)
+		return 0;
 	length = sizeof(int);
 	if (getsockopt(socket, SOL_SOCKET, SO_TYPE, type, &length))
 		return -errno;
@@ -130,10 +133,10 @@ static int compose_item(const struct portalmem_parcel *parcel,
 			struct item *item)
 {
 	struct portalmem_info info = PORTALMEM_INFO_INIT;
-	int ret = portalmem_buffer_get_info(parcel->buffer, &info);
+	int ret = pm_buffer_describe(parcel->buffer, &info);
 
 	if (ret)
-		return ret;
+		return pm_fail(ret, NULL, "cannot describe a buffer");
 	item->size = htole64(parcel->buffer->size);
 	item->kind = htole32((uint32_t)wire_kind(parcel->buffer));
 	item->flags = htole32(parcel->fence >= 0 ? ITEM_HAS_FENCE : 0);
@@ -182,7 +185,7 @@ static int send_message(int socket, struct message *message, size_t length,
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(OUR_FDS_MAX * sizeof(int))];
-	} control = {0};
+	} control;
 	struct iovec iov = {.iov_base = message, .iov_len = length};
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -192,6 +195,8 @@ static int send_message(int socket, struct message *message, size_t length,
 	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
 
+	/* What pads it goes to the kernel, too. */
+	memset(&control, 0, msg.msg_controllen);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(count * sizeof(int));
@@ -254,14 +259,14 @@ static int check_parcels(const struct portalmem_parcel *parcels, size_t count)
 PM_EXPORT int portalmem_send(int socket, const struct portalmem_parcel *parcels,
 			     size_t count)
 {
-	struct message message = {0};
+	struct message message; /* as much of it as is used is composed */
 	int fds[OUR_FDS_MAX];
-	int ret, type;
+	int ret;
 
 	ret = check_parcels(parcels, count);
 	if (ret)
 		return ret;
-	ret = check_socket(socket, &type);
+	ret = check_socket(socket, NULL);
 	if (!ret) {
 		ret = compose(parcels, count, &message);
 		if (ret)

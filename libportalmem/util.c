@@ -30,12 +30,23 @@ PM_EXPORT const char *portalmem_caching_name(enum portalmem_caching caching)
 	return "unknown";
 }
 
+/* It never changes, and sysconf() takes more instructions than all around it. */
 uint64_t pm_page_size(void)
 {
-	return (uint64_t)sysconf(_SC_PAGESIZE);
+	static atomic_uint_least32_t known;
+	uint32_t size = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (!size) {
+		size = (uint32_t)sysconf(_SC_PAGESIZE);
+		atomic_store_explicit(&known, size, memory_order_relaxed);
+	}
+	return size;
 }
 
-/* What can be had without pushing anybody out, in KiB; 0 when not known. */
+/*
+ * What can be had without pushing anybody out, in KiB; 0 when not known. To ask
+ * costs more than to allocate.
+ */
 static uint64_t available_kib(void)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
@@ -55,9 +66,14 @@ static uint64_t available_kib(void)
 
 bool pm_more_than_memory(uint64_t size)
 {
-	uint64_t kib = available_kib();
 	struct sysinfo info;
+	uint64_t kib;
 
+	/* Of what is free, the kernel keeps some for itself. */
+	if (!sysinfo(&info) &&
+	    size / info.mem_unit <= (uint64_t)info.freeram / 2)
+		return false;
+	kib = available_kib();
 	if (kib)
 		return size >> 10 > kib;
 	return !sysinfo(&info) &&
@@ -84,9 +100,4 @@ void pm_copy_text(char *to, size_t room, const char *from, size_t length)
 	for (i = 0; i < room - 1 && i < length && from[i]; i++)
 		to[i] = is_control(from[i]) ? '?' : from[i];
 	memset(to + i, 0, room - i);
-}
-
-void pm_copy_name(char *to, const char *from, size_t length)
-{
-	pm_copy_text(to, PORTALMEM_NAME_MAX, from, length);
 }

@@ -107,7 +107,7 @@ static void unmap_buffer(struct attachment *attachment)
 static u32 features_of(const struct attachment *attachment)
 {
 	bool is_own = portalmem_buffer_of(attachment->dmabuf);
-	bool needs_sync = is_own ? portalmem_sync_is_needed(attachment->sgt) :
+	bool needs_sync = is_own ? portalmem_sync_is_needed(attachment->core) :
 				   portalmem_device_needs_sync(attachment->dev,
 							       attachment->sgt);
 	u32 features = 0;
@@ -372,7 +372,7 @@ static int sync_own(struct attachment *attachment,
 		return ret;
 	if (attachment->sgt)
 		ret = portalmem_sync_ranges(attachment->dmabuf->priv,
-					    attachment->sgt, sync);
+					    attachment->core, sync);
 	else
 		ret = -ENODEV;
 	mutex_unlock(&attachment->lock);

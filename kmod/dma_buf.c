@@ -302,6 +302,7 @@ portalmem_map_dma_buf(struct dma_buf_attachment *attachment,
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
+	mapping->attachment = attachment;
 	mapping->dev = attachment->dev;
 	mapping->direction = direction;
 

@@ -192,15 +192,17 @@ struct portalmem_dma_run {
 /**
  * struct portalmem_mapping - a device's view of a buffer
  * @node: entry of portalmem_buffer.mappings
+ * @attachment: whose it is: for comparing only
  * @dev: the device
  * @direction: what it was mapped for
  * @needs_sync: whether the device and the CPU see different bytes without sync
- * @sgt: the scatterlist that the importer works with
+ * @sgt: the scatterlist, of which the core may hand out a copy
  * @nruns: DMA segments; fewer than CPU segments behind an IOMMU
  * @runs: @nruns entries and a last one that starts at the buffer's end
  */
 struct portalmem_mapping {
 	struct list_head node;
+	const struct dma_buf_attachment *attachment;
 	struct device *dev;
 	enum dma_data_direction direction;
 	bool needs_sync;
@@ -503,12 +505,12 @@ void portalmem_sync_alias(const struct portalmem_buffer *buffer);
 void portalmem_sync_mapping(const struct portalmem_buffer *buffer,
 			    const struct portalmem_mapping *mapping,
 			    bool for_cpu);
-bool portalmem_sync_is_needed(const struct sg_table *sgt);
+bool portalmem_sync_is_needed(const struct dma_buf_attachment *attachment);
 int portalmem_sync_check(const struct portalmem_sync *sync, u64 size);
 int portalmem_sync_prepare(struct dma_buf *dmabuf,
 			   const struct portalmem_sync *sync);
 int portalmem_sync_ranges(struct portalmem_buffer *buffer,
-			  const struct sg_table *only,
+			  const struct dma_buf_attachment *only,
 			  const struct portalmem_sync *sync);
 int portalmem_sync(struct dma_buf *dmabuf, const struct portalmem_sync *sync);
 

@@ -266,9 +266,9 @@ static void sync_vmap(const struct portalmem_buffer *buffer, u64 offset,
 		flush_kernel_vmap_range(buffer->vaddr + offset, length);
 }
 
-/* For one mapping, or with NULL for whoever is there. */
+/* For one attachment, or with NULL for whoever is there. */
 static void sync_range(const struct portalmem_buffer *buffer,
-		       const struct portalmem_mapping *only,
+		       const struct dma_buf_attachment *only,
 		       const struct portalmem_ioc_range *range,
 		       enum dma_data_direction direction, bool for_cpu)
 {
@@ -284,20 +284,30 @@ static void sync_range(const struct portalmem_buffer *buffer,
 	if (!only && list_empty(&buffer->mappings))
 		sync_unmapped(buffer, offset, end, direction, for_cpu);
 	list_for_each_entry(mapping, &buffer->mappings, node)
-		if (mapping->needs_sync && (!only || mapping == only))
+		if (mapping->needs_sync && (!only || mapping->attachment == only))
 			sync_mapping(buffer, mapping, offset, end, direction,
 				     for_cpu);
 }
 
 /**
  * portalmem_sync_is_needed - do a device and the CPU see different bytes?
- * @sgt: a scatterlist that portalmem_map_dma_buf() returned
+ * @attachment: of one of our buffers, mapped. The scatterlist that its owner has
+ *	does not lead to the mapping: the core may hand out a copy
  *
  * Return: true when they do until the buffer is synced.
  */
-bool portalmem_sync_is_needed(const struct sg_table *sgt)
+bool portalmem_sync_is_needed(const struct dma_buf_attachment *attachment)
 {
-	return container_of(sgt, struct portalmem_mapping, sgt)->needs_sync;
+	struct portalmem_buffer *buffer = attachment->dmabuf->priv;
+	const struct portalmem_mapping *mapping;
+	bool needed = false;
+
+	mutex_lock(&buffer->lock);
+	list_for_each_entry(mapping, &buffer->mappings, node)
+		if (mapping->attachment == attachment)
+			needed |= mapping->needs_sync;
+	mutex_unlock(&buffer->lock);
+	return needed;
 }
 
 /**
@@ -355,18 +365,16 @@ int portalmem_sync_prepare(struct dma_buf *dmabuf,
 /**
  * portalmem_sync_ranges - cache maintenance, for all devices or for one
  * @buffer: the buffer, after portalmem_sync_prepare()
- * @only: a scatterlist that portalmem_map_dma_buf() returned and that stays
- *	mapped; NULL for every device that has the buffer mapped
+ * @only: an attachment that stays mapped; NULL for every device that has the
+ *	buffer mapped
  * @sync: what is to be synced
  *
  * Return: 0, or -EINTR when a fatal signal came before anything was done.
  */
 int portalmem_sync_ranges(struct portalmem_buffer *buffer,
-			  const struct sg_table *only,
+			  const struct dma_buf_attachment *only,
 			  const struct portalmem_sync *sync)
 {
-	const struct portalmem_mapping *mapping =
-		only ? container_of(only, struct portalmem_mapping, sgt) : NULL;
 	unsigned int i;
 	int ret;
 
@@ -374,9 +382,9 @@ int portalmem_sync_ranges(struct portalmem_buffer *buffer,
 	if (ret)
 		return ret;
 	for (i = 0; i < sync->count; i++) {
-		sync_range(buffer, mapping, &sync->ranges[i], sync->direction,
+		sync_range(buffer, only, &sync->ranges[i], sync->direction,
 			   sync->for_cpu);
-		trace_portalmem_sync(buffer, mapping, &sync->ranges[i],
+		trace_portalmem_sync(buffer, only, &sync->ranges[i],
 				     sync->direction, sync->for_cpu);
 	}
 	mutex_unlock(&buffer->lock);

@@ -132,7 +132,7 @@ TRACE_EVENT(portalmem_mmap,
 
 TRACE_EVENT(portalmem_sync,
 	TP_PROTO(const struct portalmem_buffer *buffer,
-		 const struct portalmem_mapping *only,
+		 const struct dma_buf_attachment *only,
 		 const struct portalmem_ioc_range *range,
 		 enum dma_data_direction direction, bool for_cpu),
 	TP_ARGS(buffer, only, range, direction, for_cpu),

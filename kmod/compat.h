@@ -82,8 +82,10 @@ static inline enum lru_status portalmem_lru_stop(struct list_lru_one *list)
 }
 
 #ifdef PORTALMEM_HAVE_VM_FLAGS_CLEAR
+#define portalmem_vm_flags_set(vma, flags) vm_flags_set(vma, flags)
 #define portalmem_vm_flags_clear(vma, flags) vm_flags_clear(vma, flags)
 #else
+#define portalmem_vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
 #define portalmem_vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
 #endif
 

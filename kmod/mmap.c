@@ -2,10 +2,13 @@
 /*
  * User mappings.
  *
- * Cached buffers are mapped from their struct pages, by faults: that is what
- * lets O_DIRECT, io_uring, RDMA and vmsplice pin the memory, what survives
- * fork and every madvise, and what lets the core map a 2 MiB chunk by one page
- * table entry. Write-combined and uncached buffers are mapped by page frame
+ * Cached buffers are mapped from their struct pages: that is what lets O_DIRECT,
+ * io_uring, RDMA and vmsplice pin the memory, and what survives fork and every
+ * madvise. Chunks of 2 MiB are mapped by faults, as only then the core maps each
+ * by one page table entry. Where there are none, many entries are made at once:
+ * all of a small buffer in mmap(), those of 2 MiB of a larger one in a fault. The
+ * two do not go together in one area, as the core does not expect a huge page
+ * where pages were inserted. Write-combined and uncached buffers are mapped by page frame
  * number, at once: nobody may pin pages through a mapping whose memory type
  * others would not know.
  */
@@ -32,6 +35,74 @@ bool portalmem_mmap_is_pinnable(void)
 	return READ_ONCE(pinnable);
 }
 
+/* How many page table entries are made together: those of one table. */
+#define AROUND_PAGES PTRS_PER_PTE
+
+/* How many pages the core is handed at a time. */
+#define INSERT_PAGES 32
+
+/*
+ * Make the entries of an area from @address to @end. Some may be there already,
+ * as others make them, too. One more is looked at after each of those.
+ */
+static int insert_pages(struct vm_area_struct *vma, unsigned long address,
+			unsigned long end)
+{
+	const struct portalmem_buffer *buffer = vma->vm_private_data;
+	const struct portalmem_table *table = &buffer->table;
+	unsigned long index = vma->vm_pgoff +
+			      ((address - vma->vm_start) >> PAGE_SHIFT);
+	unsigned int i = portalmem_table_find(table, index);
+
+	while (address < end) {
+		struct page *pages[INSERT_PAGES];
+		unsigned long count = min_t(unsigned long, INSERT_PAGES,
+					    (end - address) >> PAGE_SHIFT);
+		unsigned long left = count;
+		unsigned long j;
+		int ret;
+
+		for (j = 0; j < count; j++) {
+			const struct portalmem_segment *segment;
+
+			while (table->segments[i + 1].start <= index + j)
+				i++;
+			segment = &table->segments[i];
+			pages[j] = pfn_to_page(segment->pfn + index + j -
+					       segment->start);
+		}
+		ret = vm_insert_pages(vma, address, pages, &left);
+		if (ret && ret != -EBUSY)
+			return ret;
+		count -= left;
+		if (ret)
+			count++;
+		/* The segment of the next page may be before the last one's. */
+		index += count;
+		address += count << PAGE_SHIFT;
+		if (left && address < end)
+			i = portalmem_table_find(table, index);
+	}
+	return 0;
+}
+
+static vm_fault_t fault_around(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long size = AROUND_PAGES << PAGE_SHIFT;
+	unsigned long start = max(ALIGN_DOWN(vmf->address, size),
+				  vma->vm_start);
+	unsigned long end = min(ALIGN_DOWN(vmf->address, size) + size,
+				vma->vm_end);
+	struct portalmem_buffer *buffer = vma->vm_private_data;
+	unsigned long last = vma->vm_start +
+			     ((buffer->table.npages - vma->vm_pgoff)
+			      << PAGE_SHIFT);
+
+	return insert_pages(vma, start, min(end, last)) ? VM_FAULT_OOM :
+							   VM_FAULT_NOPAGE;
+}
+
 static vm_fault_t pages_fault(struct vm_fault *vmf)
 {
 	struct portalmem_buffer *buffer = vmf->vma->vm_private_data;
@@ -39,6 +110,8 @@ static vm_fault_t pages_fault(struct vm_fault *vmf)
 
 	if (vmf->pgoff >= buffer->table.npages)
 		return VM_FAULT_SIGBUS;
+	if (vmf->vma->vm_flags & VM_MIXEDMAP)
+		return fault_around(vmf);
 
 	page = portalmem_table_page(&buffer->table, vmf->pgoff);
 	get_page(page);
@@ -141,6 +214,32 @@ static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* The larger chunks come first, and so the first page tells. */
+static bool has_huge_chunks(const struct portalmem_buffer *buffer,
+			    const struct vm_area_struct *vma)
+{
+	struct page *page = portalmem_table_page(&buffer->table, vma->vm_pgoff);
+
+	return compound_order(compound_head(page)) >= PORTALMEM_CHUNK_ORDER_MAX;
+}
+
+static int map_pages(struct portalmem_buffer *buffer,
+		     struct vm_area_struct *vma)
+{
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	vma->vm_ops = &pages_vm_ops;
+	/*
+	 * No special flags: the area behaves like that of any file, can be
+	 * split and merged, and past the buffer's end a fault is SIGBUS.
+	 */
+	if (has_huge_chunks(buffer, vma))
+		return 0;
+	portalmem_vm_flags_set(vma, VM_MIXEDMAP);
+	if (vma_pages(vma) > AROUND_PAGES)
+		return 0;
+	return insert_pages(vma, vma->vm_start, vma->vm_end);
+}
+
 /**
  * portalmem_mmap - map a buffer into a process
  * @dmabuf: one of ours
@@ -184,12 +283,8 @@ int portalmem_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 		return ret;
 	}
 
-	/*
-	 * No special flags: the area behaves like that of any file, can be
-	 * split and merged, and past the buffer's end a fault is SIGBUS.
-	 */
-	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
-	vma->vm_ops = &pages_vm_ops;
-	trace_portalmem_mmap(buffer, vma, true);
-	return 0;
+	ret = map_pages(buffer, vma);
+	if (!ret)
+		trace_portalmem_mmap(buffer, vma, true);
+	return ret;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Huge mappings, by the page faults that it takes to touch all of a buffer: one
- * for each 2 MiB.
+ * for each 2 MiB, and none where all of it is smaller.
  */
 #include <config.h>
 
@@ -30,13 +30,18 @@ static long count_faults(void)
 }
 
 /* Touch every page, and give the number of faults. */
-static long touch(volatile char *map)
+static long touch_size(volatile char *map, size_t size)
 {
 	long before = count_faults();
 
-	for (size_t i = 0; i < SIZE; i += 4096)
+	for (size_t i = 0; i < size; i += 4096)
 		map[i] = 1;
 	return count_faults() - before;
+}
+
+static long touch(volatile char *map)
+{
+	return touch_size(map, SIZE);
 }
 
 static int is_aligned(const void *address)
@@ -146,6 +151,82 @@ static int kernel_aligns(void)
 	return aligns;
 }
 
+/* Under an emulator the stack or the like may fault meanwhile. */
+#define FEW_FAULTS 2
+
+START_TEST(small_buffer_is_mapped_before_it_is_touched)
+{
+	int fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
+	char *map = guest_map(fd, MIB(1));
+
+	ck_assert_int_le(touch_size(map, MIB(1)), FEW_FAULTS);
+	guest_fill(map, MIB(1), 5);
+	munmap(map, MIB(1));
+	map = guest_map(fd, MIB(1));
+	guest_assert_filled(map, MIB(1), 5);
+	close(fd);
+}
+END_TEST
+
+START_TEST(entries_that_are_gone_come_back_together)
+{
+	int fd = guest_alloc(MIB(1), PORTALMEM_CACHED);
+	char *map = guest_map(fd, MIB(1));
+
+	guest_fill(map, MIB(1), 6);
+	/* Some of them, so that others are still there. */
+	ck_assert_int_eq(madvise(map + 8192, MIB(1) - 16384, MADV_DONTNEED), 0);
+	ck_assert_int_le(touch_size(map + MIB(1) / 2, 4096), FEW_FAULTS);
+	ck_assert_int_le(touch_size(map, MIB(1)), FEW_FAULTS);
+	map[4096 * 100] = map[4096 * 200] = 0;
+	ck_assert_int_eq(madvise(map + 4096 * 100, 4096, MADV_DONTNEED), 0);
+	ck_assert_int_eq(madvise(map + 4096 * 200, 4096, MADV_DONTNEED), 0);
+	ck_assert_int_eq(map[4096 * 200], 0);
+	ck_assert_int_eq(map[4096 * 100], 0);
+	munmap(map, MIB(1));
+	close(fd);
+}
+END_TEST
+
+/* What is left of a buffer behind its last 2 MiB. */
+START_TEST(tail_of_a_buffer_is_mapped_before_it_is_touched)
+{
+	int fd = guest_alloc(MIB(3), PORTALMEM_CACHED);
+	char *map = mmap(NULL, MIB(1), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 MIB(2));
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	ck_assert_int_le(touch_size(map, MIB(1)), FEW_FAULTS);
+	munmap(map, MIB(1));
+	close(fd);
+}
+END_TEST
+
+/* Its pages are single ones to the kernel. */
+START_TEST(contiguous_buffer_takes_a_fault_per_2_mib)
+{
+	struct portalmem_ioc_alloc request =
+		guest_request(MIB(8), PORTALMEM_CACHED);
+	int node = open("/dev/dma_heap/portalmem-contiguous", O_RDWR);
+	long faults;
+	char *map;
+
+	ck_assert_int_ge(node, 0);
+	ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_ALLOC, &request), 0);
+	close(node);
+	map = guest_map(request.fd, MIB(8));
+	faults = touch_size(map, MIB(8));
+	printf("# 8 MiB in one piece: %ld faults\n", faults);
+	ck_assert_int_le(faults, 5 + FEW_FAULTS);
+	guest_fill(map, MIB(8), 9);
+	munmap(map, MIB(8));
+	map = guest_map(request.fd, MIB(8));
+	guest_assert_filled(map, MIB(8), 9);
+	munmap(map, MIB(8));
+	close(request.fd);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("huge mappings");
@@ -154,6 +235,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase,
 		       mapping_at_an_aligned_address_takes_a_fault_per_2_mib);
 	tcase_add_test(tcase, librarys_mapping_takes_a_fault_per_2_mib);
+	tcase_add_test(tcase, small_buffer_is_mapped_before_it_is_touched);
+	tcase_add_test(tcase, entries_that_are_gone_come_back_together);
+	tcase_add_test(tcase, tail_of_a_buffer_is_mapped_before_it_is_touched);
+	tcase_add_test(tcase, contiguous_buffer_takes_a_fault_per_2_mib);
 	if (kernel_aligns())
 		tcase_add_test(
 			tcase,

@@ -12,6 +12,18 @@
 #include "portalmem.h"
 #include "trace.h"
 
+/* Before a limit is reached, it is looked whether all that counts still does. */
+static struct portalmem_account *charge(struct portalmem_limit *limit,
+					unsigned long npages)
+{
+	struct portalmem_account *account =
+		portalmem_limit_charge(limit, npages);
+
+	if (account == ERR_PTR(-EDQUOT) && portalmem_held_release())
+		account = portalmem_limit_charge(limit, npages);
+	return account;
+}
+
 static struct portalmem_buffer *
 buffer_create(struct portalmem_heap *heap,
 	      const struct portalmem_request *request)
@@ -24,7 +36,7 @@ buffer_create(struct portalmem_heap *heap,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 
-	buffer->account = portalmem_limit_charge(heap->limit, request->npages);
+	buffer->account = charge(heap->limit, request->npages);
 	if (IS_ERR(buffer->account)) {
 		ret = PTR_ERR(buffer->account);
 		goto free_buffer;
@@ -59,15 +71,17 @@ void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
 {
 	struct portalmem_heap *heap = buffer->heap;
 	unsigned long npages = buffer->table.npages;
+	unsigned long held;
 
 	/* Who reads of it now is waited for. */
 	mutex_lock(&buffer->lock);
 	buffer->dmabuf = NULL;
 	mutex_unlock(&buffer->lock);
 
+	held = portalmem_held_keep(buffer);
 	heap->ops->free(heap, &buffer->table, buffer->caching);
 	portalmem_stats_free(heap, npages);
-	portalmem_limit_uncharge(heap->limit, buffer->account, npages);
+	portalmem_limit_uncharge(heap->limit, buffer->account, npages - held);
 	portalmem_debugfs_remove(buffer);
 }
 

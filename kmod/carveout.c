@@ -24,7 +24,8 @@
 #include "portalmem.h"
 
 static char *carveouts;
-module_param(carveouts, charp, 0444);
+/* Physical addresses are not for everybody. */
+module_param(carveouts, charp, 0400);
 MODULE_PARM_DESC(carveouts,
 		 "Reserved memory to make heaps of: NAME:SIZE@ADDRESS[:wc|:uc],... (SIZE and ADDRESS with K, M or G)");
 

@@ -45,6 +45,7 @@ exit_of:
 exit_regions:
 	portalmem_regions_destroy();
 	portalmem_carveout_exit();
+	portalmem_held_exit();
 	portalmem_pool_exit();
 exit_user_device:
 	portalmem_user_device_exit();
@@ -63,6 +64,7 @@ static void __exit portalmem_exit(void)
 	portalmem_dev_exit();
 	portalmem_regions_destroy();
 	portalmem_carveout_exit();
+	portalmem_held_exit();
 	portalmem_pool_exit();
 	portalmem_user_device_exit();
 	portalmem_device_exit();

@@ -271,6 +271,11 @@ bool portalmem_device_is_translated(struct device *dev);
 bool portalmem_device_needs_sync(struct device *dev,
 				 const struct sg_table *sgt);
 
+/* held.c */
+bool portalmem_held_release(void);
+unsigned long portalmem_held_keep(const struct portalmem_buffer *buffer);
+void portalmem_held_exit(void);
+
 /* limit.c */
 struct portalmem_limit;
 struct portalmem_account;

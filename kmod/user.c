@@ -9,11 +9,14 @@
  * merged, a child that the caller forks gets a copy, and the page stays what it
  * is when the caller unmaps it or exits.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/page-flags.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -25,12 +28,39 @@
 /**
  * struct user_charge - whose pages they are, portalmem_table.origin
  * @mm: the address space that was charged; it may be empty by now
+ * @cred: of the caller, whose user was charged
  * @is_written: others than its owner may have written to the pages
  */
 struct user_charge {
 	struct mm_struct *mm;
+	const struct cred *cred;
 	bool is_written;
 };
+
+/*
+ * The limit of an address space ends with it, and the pins go on: whoever forks
+ * could have any number of them. So the user is held to the limit, too, together
+ * with what io_uring and others charge to it.
+ */
+static bool charge_user(const struct cred *cred, unsigned long npages)
+{
+	unsigned long most = capable(CAP_IPC_LOCK) ?
+				     ULONG_MAX :
+				     rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	long held = atomic_long_read(&cred->user->locked_vm);
+
+	do {
+		if (held + npages > most)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&cred->user->locked_vm, &held,
+					  held + npages));
+	return true;
+}
+
+static void uncharge_user(const struct cred *cred, unsigned long npages)
+{
+	atomic_long_sub(npages, &cred->user->locked_vm);
+}
 
 /*
  * A page of a file on a disk is none: the file system writes it back without
@@ -174,12 +204,14 @@ static int user_alloc(struct portalmem_heap *heap,
 	if (!charge)
 		return -ENOMEM;
 	charge->mm = mm;
+	charge->cred = get_current_cred();
 	charge->is_written = !request->read_only;
 
-	if (account_locked_vm(mm, request->npages, true)) {
-		ret = -EDQUOT;
+	ret = -EDQUOT;
+	if (!charge_user(charge->cred, request->npages))
 		goto free_charge;
-	}
+	if (account_locked_vm(mm, request->npages, true))
+		goto uncharge_user;
 	ret = pin_table(table, request);
 	if (ret)
 		goto uncharge;
@@ -193,7 +225,10 @@ static int user_alloc(struct portalmem_heap *heap,
 
 uncharge:
 	account_locked_vm(mm, request->npages, false);
+uncharge_user:
+	uncharge_user(charge->cred, request->npages);
 free_charge:
+	put_cred(charge->cred);
 	kfree(charge);
 	return ret;
 }
@@ -213,6 +248,8 @@ static void user_free(struct portalmem_heap *heap,
 	unpin_table(table, charge->is_written);
 	account_locked_vm(charge->mm, table->npages, false);
 	mmdrop(charge->mm);
+	uncharge_user(charge->cred, table->npages);
+	put_cred(charge->cred);
 	kfree(charge);
 }
 

@@ -374,8 +374,8 @@ struct portalmem_ioc_dma_segments {
  * @name: in: as in struct portalmem_ioc_alloc
  *
  * The pages are pinned until the buffer is gone, and count against the caller's
- * RLIMIT_MEMLOCK. They may be anonymous, shared or huge, not those of a file on
- * a disk.
+ * RLIMIT_MEMLOCK, for the process and for its user. They may be anonymous, shared
+ * or huge, not those of a file on a disk.
  */
 struct portalmem_ioc_import_user {
 	__u32 flags;

@@ -2,12 +2,15 @@
 #include <config.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "portalmem.h"
 #include "report.h"
+#include "utf8.h"
 
 #define LINE_ROOM 4096
 
@@ -19,25 +22,52 @@ void report_for(const char *subcommand)
 	reporting_subcommand = subcommand;
 }
 
-static int is_control(unsigned char c)
+/*
+ * Characters that drive a terminal, end a line, or turn the order of what comes
+ * after them around.
+ */
+static bool is_unsafe(uint32_t character)
 {
-	return c < 0x20 || c == 0x7f;
+	static const struct {
+		uint32_t first, last;
+	} unsafe[] = {
+		{0, 0x1f},	  {0x7f, 0x9f},	    {0x61c, 0x61c},
+		{0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
+	};
+
+	for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]); i++)
+		if (character >= unsafe[i].first && character <= unsafe[i].last)
+			return true;
+	return false;
+}
+
+/* Length of the character that TEXT begins with; 0: it is to be escaped. */
+static size_t safe_length(const char *text)
+{
+	size_t length = utf8_sequence(text);
+
+	return length && !is_unsafe(utf8_decode(text, length)) ? length : 0;
 }
 
 void escape_text(char *copy, size_t room, const char *text)
 {
+	static const size_t escaped = sizeof("\\x00") - 1;
 	size_t used = 0;
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text) {
+		size_t length = safe_length(text);
 
-		if (used + sizeof("\\x00") > room)
+		if (used + (length ? length : escaped) >= room)
 			break;
-		if (is_control(c))
+		if (length) {
+			memcpy(copy + used, text, length);
+			used += length;
+			text += length;
+		} else {
 			used += (size_t)snprintf(copy + used, room - used,
-						 "\\x%02x", c);
-		else
-			copy[used++] = *text;
+						 "\\x%02x",
+						 (unsigned char)*text++);
+		}
 	}
 	copy[used] = '\0';
 }

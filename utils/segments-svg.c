@@ -122,14 +122,14 @@ static void put_text(FILE *out, const char *text)
 		size_t length = utf8_sequence(at);
 
 		/* U+FFFE and U+FFFF are UTF-8, and not XML. */
-		if (length == 0 || utf8_decode(at, length) == 0xfffe ||
+		if (utf8_decode(at, length) == 0xfffe ||
 		    utf8_decode(at, length) == 0xffff)
 			fputs("&#xfffd;", out);
 		else if (*at == '<' || *at == '>' || *at == '&' || *at == '"')
 			fprintf(out, "&#%d;", *at);
 		else
 			fwrite(at, 1, length, out);
-		at += length ? length : 1;
+		at += length;
 	}
 }
 

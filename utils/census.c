@@ -56,7 +56,8 @@ static const char *find_value(const char *text, const char *key)
 	if (!line)
 		return NULL;
 	line += length;
-	return line + strspn(line, " \t");
+	/* Further blanks are the value's own. */
+	return *line == '\t' ? line + 1 : line;
 }
 
 static bool find_number(const char *text, const char *key, uint64_t *number)
@@ -129,12 +130,31 @@ bool census_parse_mapping(const char *line, struct dmabuf *buffer,
 	return true;
 }
 
+/*
+ * Does the line look as the kernel writes it? Its numbers have eight digits at
+ * least, and so no buffer's name has room for a line that does: names are text
+ * of their own choice, and may have lines in them.
+ */
+static bool is_listing(const char *line)
+{
+	static const size_t least[] = {8, 8, 8, 8, 1, 8};
+
+	for (size_t i = 0; i < sizeof(least) / sizeof(least[0]); i++) {
+		size_t length = strcspn(line, "\t\n");
+
+		if (length < least[i] || line[length] != '\t')
+			return false;
+		line += length + 1;
+	}
+	return true;
+}
+
 bool census_parse_listed(const char *line, struct dmabuf *buffer)
 {
 	int exporter = 0, exporter_end = 0, name = 0;
 
 	memset(buffer, 0, sizeof(*buffer));
-	if (!isdigit((unsigned char)line[0]) ||
+	if (!isdigit((unsigned char)line[0]) || !is_listing(line) ||
 	    sscanf(line,
 		   "%" SCNu64 " %*8x %*8x %" SCNu64 " %n%*s%n %" SCNu64 " %n",
 		   &buffer->size, &buffer->references, &exporter, &exporter_end,

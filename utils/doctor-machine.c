@@ -19,6 +19,10 @@
 /* Below this, an allocation of some size is about to fail. */
 #define LITTLE ((uint64_t)4 << 20)
 
+/* Of a run of 2 MiB, and the largest that a kernel may have. */
+#define LARGE_ORDER 9
+#define LAST_ORDER 31
+
 /* The slots that bounce buffers are made of. */
 #define SWIOTLB_SLOT 2048
 
@@ -35,6 +39,8 @@ static char *read_file(const struct examination *all, const char *format, ...)
 	int used = snprintf(path, sizeof(path), "%s", all->root);
 	FILE *file;
 
+	if ((size_t)used >= sizeof(path))
+		return NULL;
 	va_start(arguments, format);
 	used += vsnprintf(path + used, sizeof(path) - (size_t)used, format,
 			  arguments);
@@ -217,9 +223,9 @@ static bool count_large_runs(const struct examination *all, uint64_t *runs)
 		while ((number = strsep(&field, " ")) != NULL) {
 			if (!*number)
 				continue;
-			if (order >= 9)
+			if (order >= LARGE_ORDER && order <= LAST_ORDER)
 				*runs += strtoull(number, NULL, 10)
-					 << (order - 9);
+					 << (order - LARGE_ORDER);
 			order++;
 		}
 	}

@@ -109,4 +109,13 @@ check "noforce is not force" [ "$(grep -c 'every device' "$work/.out")" = 0 ]
 pm doctor x
 check "an argument is a mistake" misuses doctor "unexpected argument 'x'"
 
+# No kernel says so, but whatever is read must not do harm.
+put proc/buddyinfo "Node 0, zone DMA$(printf ' 1%.0s' $(seq 200))\n"
+check "runs are counted up to the longest that there may be" \
+	finds fine runs '8388607 free runs of 2 MiB'
+long=$(printf '%5000s' '' | tr ' ' x)
+pm doctor --sysroot "/$long"
+check "a folder with a name that is too long has nothing to tell" \
+	out_has 'its version cannot be read'
+
 tap_end

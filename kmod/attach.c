@@ -358,24 +358,33 @@ static int sync_foreign(const struct attachment *attachment,
 	return dma_buf_end_cpu_access(attachment->dmabuf, sync->direction);
 }
 
-/* The wait for fences is not in the way of a device that goes. */
-static int sync_own(struct attachment *attachment,
-		    const struct portalmem_sync *sync)
+static int sync_some(struct attachment *attachment,
+		     const struct portalmem_sync *sync, unsigned int *next)
 {
 	int ret;
 
-	ret = portalmem_sync_prepare(attachment->dmabuf, sync);
-	if (ret)
-		return ret;
 	ret = mutex_lock_killable(&attachment->lock);
 	if (ret)
 		return ret;
 	if (attachment->sgt)
-		ret = portalmem_sync_ranges(attachment->dmabuf->priv,
-					    attachment->core, sync);
+		ret = portalmem_sync_some(attachment->dmabuf->priv,
+					  attachment->core, sync, next);
 	else
 		ret = -ENODEV;
 	mutex_unlock(&attachment->lock);
+	return ret;
+}
+
+/* Neither the wait for fences nor all of the sync keeps a device from going. */
+static int sync_own(struct attachment *attachment,
+		    const struct portalmem_sync *sync)
+{
+	unsigned int next = 0;
+	int ret;
+
+	ret = portalmem_sync_prepare(attachment->dmabuf, sync);
+	while (!ret && next < sync->count)
+		ret = sync_some(attachment, sync, &next);
 	return ret;
 }
 

@@ -15,6 +15,8 @@
 #include <linux/io.h>
 #include <linux/moduleparam.h>
 #include <linux/pfn.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
 #include "portalmem.h"
@@ -185,6 +187,16 @@ static const struct vm_operations_struct pfn_vm_ops = {
 	.access = pfn_access,
 };
 
+/*
+ * How many pages are mapped before others have their turn at the processor. What is
+ * not memory to the kernel gets its memory type when it is mapped as a whole.
+ */
+static unsigned long most_at_once(const struct portalmem_table *table)
+{
+	return table->backing == PORTALMEM_RESOURCE ? ULONG_MAX :
+						      SZ_2M >> PAGE_SHIFT;
+}
+
 static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
 {
 	const struct portalmem_table *table = &buffer->table;
@@ -197,11 +209,12 @@ static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
 
 	vma->vm_page_prot = prot;
 	while (address < vma->vm_end) {
-		const struct portalmem_segment *segment = &table->segments[i++];
+		const struct portalmem_segment *segment = &table->segments[i];
 		unsigned long skip = index - segment->start;
 		unsigned long npages =
-			min(portalmem_segment_npages(segment) - skip,
-			    (vma->vm_end - address) >> PAGE_SHIFT);
+			min3(portalmem_segment_npages(segment) - skip,
+			     (vma->vm_end - address) >> PAGE_SHIFT,
+			     most_at_once(table));
 		int ret;
 
 		ret = remap_pfn_range(vma, address, segment->pfn + skip,
@@ -210,6 +223,8 @@ static int map_pfns(struct portalmem_buffer *buffer, struct vm_area_struct *vma)
 			return ret;
 		address += npages << PAGE_SHIFT;
 		index += npages;
+		i += skip + npages == portalmem_segment_npages(segment);
+		cond_resched();
 	}
 	return 0;
 }

@@ -514,9 +514,9 @@ bool portalmem_sync_is_needed(const struct dma_buf_attachment *attachment);
 int portalmem_sync_check(const struct portalmem_sync *sync, u64 size);
 int portalmem_sync_prepare(struct dma_buf *dmabuf,
 			   const struct portalmem_sync *sync);
-int portalmem_sync_ranges(struct portalmem_buffer *buffer,
-			  const struct dma_buf_attachment *only,
-			  const struct portalmem_sync *sync);
+int portalmem_sync_some(struct portalmem_buffer *buffer,
+			const struct dma_buf_attachment *only,
+			const struct portalmem_sync *sync, unsigned int *next);
 int portalmem_sync(struct dma_buf *dmabuf, const struct portalmem_sync *sync);
 
 /* user_device.c */

@@ -15,6 +15,7 @@
 #include <linux/highmem.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/swiotlb.h>
 
@@ -362,32 +363,46 @@ int portalmem_sync_prepare(struct dma_buf *dmabuf,
 	return ret < 0 ? ret : 0;
 }
 
+/* After how much it is somebody else's turn at the buffer: 4 MiB. */
+#define TURN_BYTES SZ_4M
+
 /**
- * portalmem_sync_ranges - cache maintenance, for all devices or for one
+ * portalmem_sync_some - cache maintenance for one turn, for all devices or for one
  * @buffer: the buffer, after portalmem_sync_prepare()
  * @only: an attachment that stays mapped; NULL for every device that has the
  *	buffer mapped
  * @sync: what is to be synced
+ * @next: the first range that was not yet; moved on, to @sync->count at last
  *
- * Return: 0, or -EINTR when a fatal signal came before anything was done.
+ * A call can have so many ranges of so much that it takes hours. Neither a device
+ * that goes nor who else has the buffer waits for all of it, and it can be killed.
+ *
+ * Return: 0, or -EINTR when a fatal signal came.
  */
-int portalmem_sync_ranges(struct portalmem_buffer *buffer,
-			  const struct dma_buf_attachment *only,
-			  const struct portalmem_sync *sync)
+int portalmem_sync_some(struct portalmem_buffer *buffer,
+			const struct dma_buf_attachment *only,
+			const struct portalmem_sync *sync, unsigned int *next)
 {
-	unsigned int i;
+	u64 bytes = 0;
 	int ret;
 
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	ret = mutex_lock_killable(&buffer->lock);
 	if (ret)
 		return ret;
-	for (i = 0; i < sync->count; i++) {
-		sync_range(buffer, only, &sync->ranges[i], sync->direction,
+	while (*next < sync->count && bytes < TURN_BYTES) {
+		const struct portalmem_ioc_range *range =
+			&sync->ranges[(*next)++];
+
+		sync_range(buffer, only, range, sync->direction,
 			   sync->for_cpu);
-		trace_portalmem_sync(buffer, only, &sync->ranges[i],
-				     sync->direction, sync->for_cpu);
+		trace_portalmem_sync(buffer, only, range, sync->direction,
+				     sync->for_cpu);
+		bytes += range->length;
 	}
 	mutex_unlock(&buffer->lock);
+	cond_resched();
 	return 0;
 }
 
@@ -400,12 +415,16 @@ int portalmem_sync_ranges(struct portalmem_buffer *buffer,
  * It reaches every device that has the buffer mapped, and before the CPU's
  * access it waits for those that attached fences.
  *
- * Return: 0, or as portalmem_sync_prepare(), and then nothing was done.
+ * Return: 0; as portalmem_sync_prepare(), and then nothing was done; -EINTR when
+ * a fatal signal came.
  */
 int portalmem_sync(struct dma_buf *dmabuf, const struct portalmem_sync *sync)
 {
+	unsigned int next = 0;
 	int ret;
 
 	ret = portalmem_sync_prepare(dmabuf, sync);
-	return ret ?: portalmem_sync_ranges(dmabuf->priv, NULL, sync);
+	while (!ret && next < sync->count)
+		ret = portalmem_sync_some(dmabuf->priv, NULL, sync, &next);
+	return ret;
 }

@@ -128,9 +128,10 @@ count_dma_errors() {
 	cat /sys/kernel/debug/dma-api/error_count 2>/dev/null || echo 0
 }
 
-# Print how many dma-bufs there are in this kernel, by the kernel's own list.
+# Print how many dma-bufs there are in this kernel, by the kernel's own list; nothing
+# when it does not come to its end, for somebody has died with a buffer locked.
 count_dmabufs() {
-	sed -n 's/^Total \([0-9]\{1,\}\) objects.*/\1/p' /sys/kernel/debug/dma_buf/bufinfo
+	timeout 10 sed -n 's/^Total \([0-9]\{1,\}\) objects.*/\1/p' /sys/kernel/debug/dma_buf/bufinfo
 }
 
 # Print how many dma-bufs there are, after a moment for those of processes that

@@ -187,6 +187,99 @@ test_leftovers() {
 	check 'a background process does not keep the run from ending' status_is talkative 0
 }
 
+# The processes that have FOLDER among their arguments.
+processes_of() {
+	local file
+	for file in /proc/[0-9]*/cmdline; do
+		! grep -q -a -F -e "$1" "$file" 2>/dev/null || echo "${file//[!0-9]/}"
+	done
+}
+
+# No process has FOLDER among its arguments, after a moment for the last to end.
+is_deserted() {
+	local try
+	for ((try = 0; try < 50; try++)); do
+		[ -n "$(processes_of "$1")" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# What a run takes from the cache.
+list_cache() {
+	local kernel
+	kernel=$("$here/fetch-kernel" 6.12) || return
+	find "$kernel/" "$(cache_dir)/initramfs/$(kernel_release "$kernel")"-* -maxdepth 1 \
+		-type f ! -name '*.lock' -printf '%p %s %T@\n' | sort
+}
+
+# The emulator of a run in FOLDER, if it has started it.
+emulator_of() {
+	local pid emulator
+	emulator=$(readlink -f "$(command -v qemu-system-x86_64)")
+	for pid in $(processes_of "$1/portalmem-vm."); do
+		# Others have the folder among their arguments, too.
+		[ "$(readlink "/proc/$pid/exe")" != "$emulator" ] || echo "$pid"
+	done
+}
+
+# killed_run SIGNAL WHOM SECONDS: end a run (WHOM run) or its emulator (WHOM guest) by
+# SIGNAL after so long, and wait for what is left of it.
+killed_run() {
+	local pid victim try
+	TMPDIR=$work/killed "$here/run" --build-dir "$build_dir" -- \
+		sh -c 'while :; do portalmem alloc --size 8M -- true; done' \
+		>"$work/killed.out" 2>"$work/killed.err" &
+	pid=$!
+	for ((try = 0; try < 300; try++)); do
+		if [ "$2" = run ] || [ -n "$(emulator_of "$work/killed")" ]; then
+			break
+		fi
+		sleep 0.1
+	done
+	sleep "$3"
+	victim=$pid
+	[ "$2" = run ] || victim=$(emulator_of "$work/killed")
+	kill -"$1" "$victim"
+	wait "$pid"
+	killed_status=$?
+}
+
+test_killed() {
+	local before way clean=yes statuses=
+	before=$(list_cache)
+	mkdir -p "$work/killed"
+	for way in 'KILL guest' 'KILL run' 'TERM run' 'HUP run' 'KILL guest' 'KILL run'; do
+		# shellcheck disable=SC2086
+		killed_run $way "$((RANDOM % 9)).$((RANDOM % 10))" 2>/dev/null
+		statuses+=" $killed_status"
+		is_deserted "$work/killed/portalmem-" || clean=
+		[ "$way" = 'KILL run' ] || [ -z "$(ls "$work/killed")" ] || clean=
+	done
+	check 'a run that is killed, or its guest, at any time leaves no process and no folder' \
+		test -n "$clean"
+	check 'it has failed' test "${statuses/ 0/}" = "$statuses"
+	TMPDIR=$work/killed start after --no-module -- sh -c 'exit 7'
+	wait
+	check 'the next run works' status_is after 7
+	check 'it removes what those left who could not' test -z "$(ls "$work/killed")"
+	check 'the cache is as it was' test "$before" = "$(list_cache)"
+}
+
+test_oops() {
+	start oops -- "$build_dir/tests/guest/test-oops"
+	wait
+	sed 's/^/# /' "$work/oops.out"
+	check 'an importer that dies takes its buffer along and nothing else' \
+		test "$(grep -c '^ok ' "$work/oops.out")$(grep -c '^not ok ' "$work/oops.out")" = 20
+	check 'that is a failure of the run' status_is oops 125
+	check 'it is told so' says oops 'kernel BUG at .*pm_importer'
+	check 'it has died twice, and nobody else has' \
+		test "$(grep -o 'Oops: .* \[#[0-9]*\]' "$work/oops.err" | grep -o '#[0-9]*' | sort -u | tr -d '\n')" = '#1#2'
+	check 'that buffers are left behind cannot be told, and is not taken for none' \
+		says oops 'the kernel does not list its dma-bufs'
+}
+
 test_other_architecture() {
 	start foreign --kernel 6.12-arm64 --no-module -- sh -c 'uname -m; exit 3'
 	start foreign_panic --kernel 6.12-arm64 --no-module -- \
@@ -328,6 +421,8 @@ test_time_limit
 test_emulator_fault
 test_silent_boot
 test_leftovers
+test_killed
+test_oops
 test_other_architecture
 test_board
 test_jobs

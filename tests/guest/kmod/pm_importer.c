@@ -27,6 +27,7 @@ struct importer {
 	u32 flags;
 	struct dma_buf_attachment *attachment;
 	struct sg_table *sgt;
+	bool has_died;
 };
 
 static struct platform_device *device;
@@ -167,6 +168,31 @@ static long replace_word(struct importer *importer, void __user *arg)
 	return copy_to_user(arg, &word, sizeof(word)) ? -EFAULT : 0;
 }
 
+static long die(struct importer *importer, void __user *arg)
+{
+	struct dma_buf_attachment *attachment;
+	struct pm_importer_die request;
+	struct sg_table *sgt;
+
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	attachment = dma_buf_attach(importer->dmabuf, &device->dev);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+	if (request.where == PM_IMPORTER_MAPPED) {
+		dma_resv_lock(importer->dmabuf->resv, NULL);
+		sgt = dma_buf_map_attachment(attachment, DMA_BIDIRECTIONAL);
+		if (IS_ERR(sgt)) {
+			dma_resv_unlock(importer->dmabuf->resv);
+			dma_buf_detach(importer->dmabuf, attachment);
+			return PTR_ERR(sgt);
+		}
+	}
+	/* The file is released when the task is gone. */
+	importer->has_died = true;
+	BUG();
+}
+
 static long pm_importer_ioctl(struct file *file, unsigned int cmd,
 			      unsigned long arg)
 {
@@ -182,6 +208,8 @@ static long pm_importer_ioctl(struct file *file, unsigned int cmd,
 		return tell_entry(importer, user);
 	case PM_IMPORTER_WORD_IOC:
 		return replace_word(importer, user);
+	case PM_IMPORTER_DIE_IOC:
+		return die(importer, user);
 	default:
 		return -ENOTTY;
 	}
@@ -201,6 +229,8 @@ static int pm_importer_release(struct inode *inode, struct file *file)
 {
 	struct importer *importer = file->private_data;
 
+	if (importer->has_died)
+		return 0;
 	if (importer->sgt)
 		unmap_for_device(importer);
 	if (importer->dmabuf)

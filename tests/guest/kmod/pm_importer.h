@@ -46,6 +46,20 @@ struct pm_importer_word {
 	__u64 value;
 };
 
+/* Where pm_importer_die.where can be. */
+#define PM_IMPORTER_ATTACHED 1 /* attached, not yet mapped */
+#define PM_IMPORTER_MAPPED 2 /* mapped, with the reservation lock held */
+
+/*
+ * Die of a BUG() while importing, as a driver does that has a fault. It gives
+ * nothing back: neither the buffer nor what it holds of it.
+ * @where: PM_IMPORTER_ATTACHED or PM_IMPORTER_MAPPED
+ */
+struct pm_importer_die {
+	__u32 where;
+};
+
+#define PM_IMPORTER_DIE_IOC _IOW('p', 0x54, struct pm_importer_die)
 #define PM_IMPORTER_IOC _IOW('p', 0x51, struct pm_importer)
 #define PM_IMPORTER_ENTRY_IOC _IOWR('p', 0x52, struct pm_importer_entry)
 #define PM_IMPORTER_WORD_IOC _IOWR('p', 0x53, struct pm_importer_word)

@@ -133,6 +133,24 @@ surplus_options()
 		done
 }
 
+# Tests that the table of SECURITY.md names, all of them or those that are not there.
+# shellcheck disable=SC2016 # the quotes are the text's
+named_tests()
+{
+	sed -n '/^|-----/,/^$/p' "$top_srcdir/SECURITY.md" |
+		grep -o -e '`[a-z_-]*`' | tr -d '`'
+}
+
+missing_tests()
+{
+	guest=$top_srcdir/tests/guest
+	named_tests | while read -r name; do
+		[ -e "$guest/$name.c" ] || [ -e "$guest/$name.sh" ] ||
+			grep -q -e "^START_TEST($name)" "$guest"/test-*.c ||
+			echo "$name"
+	done
+}
+
 for page in "$man"/*.[1-9]; do
 	name=$(basename "$page")
 	check_form "$page" "$name"
@@ -185,6 +203,10 @@ for subcommand in ${list:?}; do
 		"$man/portalmem-$subcommand.1"
 	check "it is summed up as in the list of subcommands" status_is 0
 done
+check 'SECURITY.md names the test of each claim' \
+	test "$(named_tests | wc -l)" -ge 50
+run missing_tests
+check 'they are there' out_empty
 "$portalmem" --help | grep -o -e '--[a-z][a-z-]*' | sort -u > "$work/options"
 while read -r option; do
 	check "portalmem.1 explains $option" explains "$man/portalmem.1" "$option"

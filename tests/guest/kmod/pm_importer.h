@@ -51,7 +51,7 @@ struct pm_importer_word {
 #define PM_IMPORTER_MAPPED 2 /* mapped, with the reservation lock held */
 
 /*
- * Die of a BUG() while importing, as a driver does that has a fault. It gives
+ * Write to nowhere while importing, and die, as a driver does that has a fault. It gives
  * nothing back: neither the buffer nor what it holds of it.
  * @where: PM_IMPORTER_ATTACHED or PM_IMPORTER_MAPPED
  */

@@ -531,8 +531,18 @@ static struct portalmem_node *node_of(struct file *file)
 	return container_of(file->private_data, struct portalmem_node, misc);
 }
 
+/* Set when nothing can fail any more that would take the module away. */
+static bool live;
+
+/*
+ * A module whose loading fails is freed, whoever has a file of it open: nobody
+ * gets one before. To wait here would keep misc_register() waiting.
+ */
 static int portalmem_open(struct inode *inode, struct file *file)
 {
+	/* Pairs with the release in portalmem_dev_go_live(). */
+	if (!smp_load_acquire(&live))
+		return -ENODEV;
 	return nonseekable_open(inode, file);
 }
 
@@ -673,6 +683,17 @@ void portalmem_dev_exit(void)
 		misc_deregister(&node->misc);
 		free_node(node);
 	}
+}
+
+/**
+ * portalmem_dev_go_live - let the nodes be opened
+ *
+ * The last step of loading.
+ */
+void portalmem_dev_go_live(void)
+{
+	/* Pairs with the acquire in portalmem_open(). */
+	smp_store_release(&live, true);
 }
 
 int portalmem_dev_init(void)

@@ -525,7 +525,6 @@ struct portalmem_region *portalmem_region_of_pool(const char *name,
 /**
  * portalmem_regions_publish - make the nodes of all regions
  *
- * The last step of loading: once there is a node, somebody may have it open.
  * Regions that are created later get their nodes at once.
  *
  * Return: 0 or a negative errno.

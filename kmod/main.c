@@ -36,6 +36,7 @@ static int __init portalmem_init(void)
 	ret = portalmem_regions_publish();
 	if (ret)
 		goto exit_dev;
+	portalmem_dev_go_live();
 	return 0;
 
 exit_dev:

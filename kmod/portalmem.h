@@ -547,6 +547,7 @@ int portalmem_sync_from_user(struct portalmem_sync *sync, int *fd,
 			     void __user *arg, size_t usize);
 void portalmem_sync_free(struct portalmem_sync *sync);
 int portalmem_dev_init(void);
+void portalmem_dev_go_live(void);
 int portalmem_dev_add(struct portalmem_heap *heap);
 struct portalmem_heap *portalmem_dev_find_heap(const char *name);
 void portalmem_dev_exit(void);

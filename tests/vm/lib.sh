@@ -51,10 +51,12 @@ kernel_arch() {
 	esac
 }
 
-# Is KERNEL, with or without its architecture, the one that tests/vm/build-kernel
-# builds?
+# Is KERNEL, with or without its architecture, one that tests/vm/build-kernel builds?
 is_built_kernel() {
-	[ "${1%-amd64}" = debug ]
+	case ${1%-amd64} in
+	debug | kcsan) ;;
+	*) false ;;
+	esac
 }
 
 # How many times as long as on a stock kernel things may take on KERNEL, which may

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# usage: selftest.sh --build-dir DIR [debug]
+# usage: selftest.sh --build-dir DIR [debug | kcsan]
 #
 # The guest harness's own tests: tests/vm/run must never turn a failure into a
 # pass. On the host; prints TAP. Guests run two at a time, which must work too. With
-# "debug", those of the debug kernel: what its checkers find must fail a run.
+# "debug" or "kcsan", those of that kernel: what its checkers find must fail a run.
 #
 # What is in single quotes here is for the guest's shell.
 # shellcheck disable=SC2016
@@ -13,8 +13,9 @@ set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
-if [ "${1-}" != --build-dir ] || [[ ! $# =~ ^[23]$ ]] || [[ ${3-debug} != debug ]]; then
-	die 2 'usage: selftest.sh --build-dir DIR [debug]'
+if [ "${1-}" != --build-dir ] || [[ ! $# =~ ^[23]$ ]] ||
+	[[ ! ${3-debug} =~ ^(debug|kcsan)$ ]]; then
+	die 2 'usage: selftest.sh --build-dir DIR [debug | kcsan]'
 fi
 build_dir=$2
 work=$(mktemp -d)
@@ -408,12 +409,28 @@ test_checkers() {
 	check 'it is counted' says dma 'has counted [1-9][0-9]* wrong uses of DMA addresses'
 }
 
-if [ "${3-}" = debug ]; then
-	test_checkers
+# Two threads that count in one word without a lock.
+test_race_checker() {
+	start race --kernel kcsan -- bash -c "$plant" - race
+	start no_race --kernel kcsan -- true
+	wait
+	check 'a data race fails the run' status_is race 125
+	check 'it is told so' says race 'KCSAN: data-race in .*count_up'
+	check 'a run without one is well' status_is no_race 0
+}
+
+case ${3-} in
+debug | kcsan)
+	if [ "$3" = debug ]; then
+		test_checkers
+	else
+		test_race_checker
+	fi
 	echo "1..$count"
 	[ "$failures" = 0 ]
 	exit
-fi
+	;;
+esac
 test_output_and_files
 test_signal_and_environment
 test_dying_kernels

@@ -8,11 +8,13 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 static char *kind = "";
 module_param(kind, charp, 0444);
-MODULE_PARM_DESC(kind, "leak, use-after-free, lock-order or dma");
+MODULE_PARM_DESC(kind, "leak, use-after-free, lock-order, race or dma");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -48,6 +50,29 @@ static void lock_in_order(struct mutex *outer, struct mutex *inner)
 	mutex_unlock(outer);
 }
 
+static unsigned long counted;
+
+static void count_up(struct work_struct *unused)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000000; i++) {
+		counted++;
+		barrier();
+		if (i % 1000 == 0)
+			cond_resched();
+	}
+}
+
+static DECLARE_WORK(count_work, count_up);
+
+static void race(void)
+{
+	queue_work(system_long_wq, &count_work);
+	count_up(NULL);
+	flush_work(&count_work);
+}
+
 /* What was mapped is unmapped with another size. */
 static int misuse_dma(void)
 {
@@ -80,6 +105,8 @@ static int __init pm_fault_init(void)
 	} else if (!strcmp(kind, "lock-order")) {
 		lock_in_order(&first, &second);
 		lock_in_order(&second, &first);
+	} else if (!strcmp(kind, "race")) {
+		race();
 	} else if (!strcmp(kind, "dma")) {
 		ret = misuse_dma();
 	} else {

@@ -2,6 +2,7 @@
 /*
  * Attachments: what they tell, what is refused, and their end.
  * quick: 6.12 6.1
+ * races: threads attach and sync while the device goes and comes
  */
 #include <config.h>
 

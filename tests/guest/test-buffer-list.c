@@ -3,6 +3,7 @@
  * The list of live buffers in debugfs: what is in a line, and that it is right
  * while buffers come and go.
  * quick: 6.12
+ * races: readers of the list and threads that allocate
  */
 #include <config.h>
 

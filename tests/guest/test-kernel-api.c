@@ -2,6 +2,7 @@
 /*
  * What other modules of the kernel can do with buffers, by the example module.
  * quick: 6.12 6.1
+ * races: a worker of another module allocates
  */
 #include <config.h>
 

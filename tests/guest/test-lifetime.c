@@ -4,6 +4,7 @@
  *
  * timeout: 400
  * quick: 6.12
+ * races: processes are killed while they allocate
  */
 #include <config.h>
 

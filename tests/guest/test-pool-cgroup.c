@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Pools and memory cgroups: a charge lives with its pages, pooled or not. */
+/*
+ * races: cgroups' pools are shrunk, and go with their cgroup
+ *
+ * Pools and memory cgroups: a charge lives with its pages, pooled or not.
+ */
 #include <config.h>
 
 #include <errno.h>

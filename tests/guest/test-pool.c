@@ -2,6 +2,7 @@
 /*
  * Freed memory that is kept for the next allocation: clean, bounded, on loan.
  * quick: 6.12 6.1
+ * races: the pool is filled, cleaned, taken from and shrunk
  */
 #include <config.h>
 

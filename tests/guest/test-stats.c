@@ -3,6 +3,7 @@
  * The module's statistics: exact, whoever allocates, fails, frees and is killed
  * at the same time. Nobody else uses the module meanwhile.
  * quick: 6.12 6.1
+ * races: threads allocate and free
  */
 #include <config.h>
 

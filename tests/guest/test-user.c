@@ -4,6 +4,7 @@
  * whatever the process does to it afterwards, and what is refused. No test
  * leaves a page pinned, or charged to RLIMIT_MEMLOCK.
  * quick: 6.12 6.1
+ * races: memory changes while it is imported
  */
 #include <config.h>
 

@@ -111,7 +111,8 @@ static struct pool_entry *next_dirty(void)
 					 dirty);
 	if (entry) {
 		list_del(&entry->dirty);
-		entry->state = ENTRY_CLEANING;
+		/* claim() looks at it without the lock first. */
+		WRITE_ONCE(entry->state, ENTRY_CLEANING);
 	}
 	spin_unlock(&dirty_lock);
 	return entry;
@@ -129,7 +130,7 @@ static void clean_entries(struct work_struct *work)
 					    entry->caching)) {
 			/* Whoever takes it tries again. */
 			spin_lock(&dirty_lock);
-			entry->state = ENTRY_DIRTY;
+			WRITE_ONCE(entry->state, ENTRY_DIRTY);
 			list_add_tail(&entry->dirty, &dirty_entries);
 			spin_unlock(&dirty_lock);
 			return;
@@ -165,19 +166,19 @@ struct isolation {
 
 static bool claim(struct pool_entry *entry)
 {
-	bool claimed = true;
+	u8 state;
 
 	/* Pairs with the release in clean_entries(): the zeroes are seen. */
 	if (smp_load_acquire(&entry->state) == ENTRY_CLEAN)
 		return true;
 
 	spin_lock(&dirty_lock);
-	if (entry->state == ENTRY_DIRTY)
+	/* Read once, and so again: the worker makes it clean without the lock. */
+	state = smp_load_acquire(&entry->state);
+	if (state == ENTRY_DIRTY)
 		list_del(&entry->dirty);
-	else if (entry->state == ENTRY_CLEANING)
-		claimed = false;
 	spin_unlock(&dirty_lock);
-	return claimed;
+	return state != ENTRY_CLEANING;
 }
 
 static bool is_allowed_node(const struct page *page)

@@ -3,9 +3,11 @@
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/memcontrol.h>
 #include <linux/pfn.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -24,43 +26,103 @@ static struct portalmem_account *charge(struct portalmem_limit *limit,
 	return account;
 }
 
-static struct portalmem_buffer *
-buffer_create(struct portalmem_heap *heap,
-	      const struct portalmem_request *request)
+static struct kmem_cache *buffer_cache;
+
+int portalmem_buffer_init(void)
 {
+	buffer_cache = KMEM_CACHE(portalmem_buffer, 0);
+	return buffer_cache ? 0 : -ENOMEM;
+}
+
+void portalmem_buffer_exit(void)
+{
+	kmem_cache_destroy(buffer_cache);
+}
+
+static struct portalmem_buffer *
+alloc_buffer(struct portalmem_heap *heap,
+	     const struct portalmem_request *request, struct list_lru *list)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL;
 	struct portalmem_buffer *buffer;
 	int ret;
 
-	buffer = kzalloc(sizeof(*buffer),
-			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
+	if (list)
+		buffer = kmem_cache_alloc_lru(buffer_cache, list, gfp);
+	else
+		buffer = kmem_cache_alloc(buffer_cache, gfp);
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
-
-	buffer->account = charge(heap->limit, request->npages);
-	if (IS_ERR(buffer->account)) {
-		ret = PTR_ERR(buffer->account);
-		goto free_buffer;
-	}
 	ret = heap->ops->alloc(heap, request, &buffer->table);
-	if (ret)
-		goto uncharge;
-	portalmem_stats_alloc(heap, request->npages);
-
+	if (ret) {
+		kmem_cache_free(buffer_cache, buffer);
+		return ERR_PTR(ret);
+	}
+	buffer->is_poolable = list;
 	buffer->heap = heap;
 	buffer->caching = request->caching;
 	buffer->read_only = request->read_only;
-	buffer->pid = get_task_pid(current, PIDTYPE_TGID);
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
 	portalmem_debugfs_add(buffer);
 	return buffer;
+}
 
-uncharge:
-	portalmem_limit_uncharge(heap->limit, buffer->account,
-				 request->npages);
-free_buffer:
-	kfree(buffer);
-	return ERR_PTR(ret);
+/*
+ * What is kept whole is charged to one cgroup, whatever cgroup the task is in by
+ * the time of the second charge.
+ */
+static struct portalmem_buffer *
+alloc_poolable(struct portalmem_heap *heap,
+	       const struct portalmem_request *request, struct list_lru *list)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(NULL);
+	struct mem_cgroup *before = set_active_memcg(memcg);
+	struct portalmem_buffer *buffer = alloc_buffer(heap, request, list);
+
+	set_active_memcg(before);
+	mem_cgroup_put(memcg);
+	return buffer;
+}
+
+static struct portalmem_buffer *
+make_buffer(struct portalmem_heap *heap,
+	    const struct portalmem_request *request)
+{
+	struct portalmem_buffer *buffer;
+	struct list_lru *list;
+
+	if (!heap->ops->reuse)
+		return alloc_buffer(heap, request, NULL);
+	buffer = heap->ops->reuse(request);
+	if (buffer)
+		return buffer;
+	list = portalmem_pool_list(request);
+	if (!list)
+		return alloc_buffer(heap, request, NULL);
+	return alloc_poolable(heap, request, list);
+}
+
+static struct portalmem_buffer *
+buffer_create(struct portalmem_heap *heap,
+	      const struct portalmem_request *request)
+{
+	struct portalmem_account *account =
+		charge(heap->limit, request->npages);
+	struct portalmem_buffer *buffer;
+
+	if (IS_ERR(account))
+		return ERR_CAST(account);
+	buffer = make_buffer(heap, request);
+	if (IS_ERR(buffer)) {
+		portalmem_limit_uncharge(heap->limit, account,
+					 request->npages);
+		return buffer;
+	}
+	buffer->account = account;
+	buffer->pid = get_task_pid(current, PIDTYPE_TGID);
+	portalmem_stats_alloc(heap, request->npages);
+	return buffer;
 }
 
 /**
@@ -70,19 +132,23 @@ free_buffer:
 void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
 {
 	struct portalmem_heap *heap = buffer->heap;
+	struct portalmem_account *account = buffer->account;
 	unsigned long npages = buffer->table.npages;
-	unsigned long held;
+	unsigned long held = 0;
 
 	/* Who reads of it now is waited for. */
 	mutex_lock(&buffer->lock);
 	buffer->dmabuf = NULL;
 	mutex_unlock(&buffer->lock);
+	put_pid(buffer->pid);
 
-	held = portalmem_held_keep(buffer);
-	heap->ops->free(heap, &buffer->table, buffer->caching);
+	if (!buffer->is_poolable || !heap->ops->keep(buffer)) {
+		held = portalmem_held_keep(buffer);
+		heap->ops->free(heap, &buffer->table, buffer->caching);
+		portalmem_debugfs_remove(buffer);
+	}
 	portalmem_stats_free(heap, npages);
-	portalmem_limit_uncharge(heap->limit, buffer->account, npages - held);
-	portalmem_debugfs_remove(buffer);
+	portalmem_limit_uncharge(heap->limit, account, npages - held);
 }
 
 /**
@@ -91,9 +157,8 @@ void portalmem_buffer_destroy(struct portalmem_buffer *buffer)
  */
 void portalmem_buffer_free(struct portalmem_buffer *buffer)
 {
-	put_pid(buffer->pid);
 	mutex_destroy(&buffer->lock);
-	kfree(buffer);
+	kmem_cache_free(buffer_cache, buffer);
 }
 
 /* As DMA_BUF_SET_NAME does it; the dma-buf frees its name. */

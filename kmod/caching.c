@@ -185,6 +185,24 @@ int portalmem_caching_clear(struct page *page, unsigned long npages,
 }
 
 /**
+ * portalmem_caching_clear_few - the same in an interrupt
+ * @page: as for portalmem_caching_clear()
+ * @npages: how many, and not many
+ * @caching: the mode, which stays
+ *
+ * Return: 0 or a negative errno.
+ */
+int portalmem_caching_clear_few(struct page *page, unsigned long npages,
+				u32 caching)
+{
+	unsigned long i;
+
+	for (i = 0; i < npages; i++)
+		clear_highpage(pfn_to_page(page_to_pfn(page) + i));
+	return after_clear(page, npages, caching);
+}
+
+/**
  * portalmem_caching_map - a kernel mapping of memory that has no pages
  * @address: physical address, page aligned
  * @size: bytes

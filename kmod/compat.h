@@ -8,6 +8,7 @@
 
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/hrtimer.h>
 #include <linux/list_lru.h>
 #include <linux/module.h>
 #include <linux/mm.h>
@@ -87,6 +88,19 @@ static inline enum lru_status portalmem_lru_stop(struct list_lru_one *list)
 #else
 #define portalmem_vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
 #define portalmem_vm_flags_clear(vma, flags) ((vma)->vm_flags &= ~(flags))
+#endif
+
+#ifdef PORTALMEM_HAVE_HRTIMER_SETUP
+#define portalmem_hrtimer_setup(timer, callback, clock, mode) \
+	hrtimer_setup(timer, callback, clock, mode)
+#else
+#define portalmem_hrtimer_setup(timer, callback, clock, mode) \
+	do {                                                  \
+		struct hrtimer *timer_ = (timer);             \
+							      \
+		hrtimer_init(timer_, clock, mode);            \
+		timer_->function = (callback);                \
+	} while (0)
 #endif
 
 /* In a tracepoint: fill in a __string(). */

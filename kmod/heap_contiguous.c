@@ -419,16 +419,10 @@ static int contiguous_alloc(struct portalmem_heap *heap,
 				      request->caching);
 	if (ret)
 		goto give;
-	ret = portalmem_table_init_run(table, backing, pfn, request->npages);
-	if (ret)
-		goto restore;
+	portalmem_table_init_run(table, backing, pfn, request->npages);
 	table->origin = handle;
 	return 0;
 
-restore:
-	if (portalmem_caching_restore(pfn_to_page(pfn), request->npages,
-				      request->caching))
-		return ret;
 give:
 	give_run(backing, pfn, request->npages, handle);
 	return ret;

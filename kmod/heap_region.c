@@ -306,17 +306,11 @@ static int region_alloc(struct portalmem_heap *heap,
 		if (ret)
 			goto give;
 	}
-	ret = portalmem_table_init_run(table, region->backing, PHYS_PFN(base),
-				       npages);
-	if (ret)
-		goto restore;
+	portalmem_table_init_run(table, region->backing, PHYS_PFN(base),
+				 npages);
 	table->origin = address;
 	return 0;
 
-restore:
-	if (region->backing != PORTALMEM_RESOURCE)
-		portalmem_caching_restore(pfn_to_page(PHYS_PFN(base)), npages,
-					  request->caching);
 give:
 	give_part(region, address, npages);
 	return ret;

@@ -54,7 +54,20 @@ static void system_describe(struct portalmem_heap *heap,
 	info->largest = info->available;
 }
 
+static struct portalmem_buffer *
+system_reuse(const struct portalmem_request *request)
+{
+	struct portalmem_buffer *buffer = portalmem_pool_take_buffer(request);
+
+	if (buffer)
+		portalmem_stats_count(&portalmem_system_heap,
+				      PORTALMEM_POOL_HITS);
+	return buffer;
+}
+
 static const struct portalmem_heap_ops system_ops = {
+	.reuse = system_reuse,
+	.keep = portalmem_pool_keep,
 	.alloc = system_alloc,
 	.free = system_free,
 	.describe = system_describe,

@@ -129,20 +129,26 @@ static struct portalmem_account *find_account(struct portalmem_limit *limit,
 struct portalmem_account *
 portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages)
 {
-	bool privileged = capable(CAP_SYS_RESOURCE);
-	struct portalmem_account *account, *fresh;
+	struct portalmem_account *account, *fresh = NULL;
 	kuid_t uid = current_uid();
-	bool is_full;
+	bool privileged, is_full;
 
 	if (!limit)
 		return NULL;
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL | __GFP_RETRY_MAYFAIL);
-	if (!fresh)
-		return ERR_PTR(-ENOMEM);
-	fresh->uid = uid;
-
+	/* To ask costs more than all the rest, and mostly nobody needs it. */
+	privileged = READ_ONCE(*limit->user_mb) && capable(CAP_SYS_RESOURCE);
 	spin_lock(&limit_lock);
 	account = find_account(limit, uid);
+	if (!account) {
+		spin_unlock(&limit_lock);
+		fresh = kzalloc(sizeof(*fresh),
+				GFP_KERNEL | __GFP_RETRY_MAYFAIL);
+		if (!fresh)
+			return ERR_PTR(-ENOMEM);
+		fresh->uid = uid;
+		spin_lock(&limit_lock);
+		account = find_account(limit, uid);
+	}
 	is_full = !is_within(limit->npages, npages, limit->mb) ||
 		  (!privileged && !is_within(account ? account->npages : 0,
 					     npages, limit->user_mb));

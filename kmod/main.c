@@ -21,9 +21,12 @@ static int __init portalmem_init(void)
 	ret = portalmem_user_device_init();
 	if (ret)
 		goto exit_device;
-	ret = portalmem_pool_init();
+	ret = portalmem_buffer_init();
 	if (ret)
 		goto exit_user_device;
+	ret = portalmem_pool_init();
+	if (ret)
+		goto exit_buffer;
 	ret = portalmem_carveout_init();
 	if (ret)
 		goto exit_regions;
@@ -48,6 +51,8 @@ exit_regions:
 	portalmem_carveout_exit();
 	portalmem_held_exit();
 	portalmem_pool_exit();
+exit_buffer:
+	portalmem_buffer_exit();
 exit_user_device:
 	portalmem_user_device_exit();
 exit_device:
@@ -67,6 +72,7 @@ static void __exit portalmem_exit(void)
 	portalmem_carveout_exit();
 	portalmem_held_exit();
 	portalmem_pool_exit();
+	portalmem_buffer_exit();
 	portalmem_user_device_exit();
 	portalmem_device_exit();
 	portalmem_stats_exit();

@@ -7,6 +7,8 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/percpu.h>
 #include <linux/pfn.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -162,11 +164,56 @@ unsigned long portalmem_available_pages(void)
 	return available + min_t(unsigned long, anonymous, max(swap, 0L));
 }
 
+/**
+ * struct allowance - what a CPU may take before it looks at memory again
+ * @npages: how many pages
+ * @until: when it has to look anyway, in jiffies
+ *
+ * All of them together are a small part of what was available.
+ */
+struct allowance {
+	unsigned long npages;
+	unsigned long until;
+};
+
+static DEFINE_PER_CPU(struct allowance, allowances);
+
+#define ALLOWANCE_PAGES (SZ_1M >> PAGE_SHIFT)
+
+static bool is_allowed(unsigned long npages)
+{
+	struct allowance *allowance = get_cpu_ptr(&allowances);
+	bool allowed = npages <= allowance->npages &&
+		       time_before_eq(jiffies, allowance->until);
+
+	if (allowed)
+		allowance->npages -= npages;
+	put_cpu_ptr(&allowances);
+	return allowed;
+}
+
+static void allow(unsigned long left)
+{
+	struct allowance *allowance = get_cpu_ptr(&allowances);
+
+	allowance->npages = min_t(unsigned long, ALLOWANCE_PAGES,
+				  left / 64 / num_online_cpus());
+	allowance->until = jiffies + 1;
+	put_cpu_ptr(&allowances);
+}
+
 /* Pooled pages are not available to anybody until they are given back. */
 static bool is_available(unsigned long npages)
 {
-	if (npages <= portalmem_available_pages())
+	unsigned long available;
+
+	if (is_allowed(npages))
 		return true;
+	available = portalmem_available_pages();
+	if (npages <= available) {
+		allow(available - npages);
+		return true;
+	}
 	return portalmem_pool_trim(true) &&
 	       npages <= portalmem_available_pages();
 }

@@ -4,7 +4,9 @@
  * nor a change of memory type is on its way.
  *
  * A chunk comes in as it was left by its last owner. A worker zeroes it; until
- * then it can be handed out, too, zeroed by whoever takes it.
+ * then it can be handed out, too, zeroed by whoever takes it. A buffer of a single
+ * chunk stays what it is: the next one of that size is made of it. Small ones stay
+ * with the CPU for a while before they come here (front.c).
  *
  * Chunks are charged to a memory cgroup, and a charge lives with its pages. So
  * each cgroup has lists of its own (list_lru keeps them), takes from those only,
@@ -25,7 +27,7 @@
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
-#include "portalmem.h"
+#include "pool.h"
 #include "trace.h"
 
 #define NORDERS (PORTALMEM_CHUNK_ORDER_MAX + 1)
@@ -43,43 +45,12 @@ module_param(pool_idle_s, uint, 0644);
 MODULE_PARM_DESC(pool_idle_s,
 		 "Seconds after which pooled memory that nobody took goes back to the system (default: 30)");
 
-/*
- * An entry goes from dirty over cleaning to clean, or is taken when it is dirty
- * or clean. Who cleans is the only one who may touch it meanwhile.
- */
-enum entry_state {
-	ENTRY_DIRTY,
-	ENTRY_CLEANING,
-	ENTRY_CLEAN,
-};
-
-/**
- * struct pool_entry - a chunk in the pool
- * @lru: in the list of its caching mode, order, cgroup and node
- * @dirty: in dirty_entries while @state is ENTRY_DIRTY
- * @page: the chunk
- * @since: when it came, in jiffies
- * @order: of the chunk
- * @caching: of the chunk
- * @state: changed under dirty_lock, and from ENTRY_CLEANING by the worker
- */
-struct pool_entry {
-	struct list_head lru;
-	struct list_head dirty;
-	struct page *page;
-	unsigned long since;
-	u8 order;
-	u8 caching;
-	u8 state;
-};
-
-/* Uncached memory is not pooled: to zero it takes longer than all it saves. */
-static const u32 pooled_cachings[] = { PORTALMEM_CACHED, PORTALMEM_WC };
-
-static struct list_lru lists[ARRAY_SIZE(pooled_cachings)][NORDERS];
+static struct list_lru lists[PORTALMEM_POOL_CACHINGS][NORDERS];
 static struct kmem_cache *entry_cache;
 static struct workqueue_struct *workers;
 static struct shrinker *shrinker;
+
+/* In the lists, not in the fronts. */
 static atomic_long_t pooled_pages;
 
 /* Some kernels shrink from the moment when the lists are still being made. */
@@ -94,25 +65,22 @@ static LIST_HEAD(dirty_entries);
 
 static struct list_lru *list_of(unsigned int order, u32 caching)
 {
-	unsigned int i;
+	int i = portalmem_pool_index(caching);
 
-	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
-		if (pooled_cachings[i] == caching)
-			return &lists[i][order];
-	return NULL;
+	return i < 0 || order >= NORDERS ? NULL : &lists[i][order];
 }
 
-static struct pool_entry *next_dirty(void)
+static struct portalmem_pool_entry *next_dirty(void)
 {
-	struct pool_entry *entry;
+	struct portalmem_pool_entry *entry;
 
 	spin_lock(&dirty_lock);
-	entry = list_first_entry_or_null(&dirty_entries, struct pool_entry,
+	entry = list_first_entry_or_null(&dirty_entries, struct portalmem_pool_entry,
 					 dirty);
 	if (entry) {
 		list_del(&entry->dirty);
 		/* claim() looks at it without the lock first. */
-		WRITE_ONCE(entry->state, ENTRY_CLEANING);
+		WRITE_ONCE(entry->state, PORTALMEM_ENTRY_CLEANING);
 	}
 	spin_unlock(&dirty_lock);
 	return entry;
@@ -121,7 +89,7 @@ static struct pool_entry *next_dirty(void)
 static void clean_entries(struct work_struct *work)
 {
 	unsigned long npages = 0;
-	struct pool_entry *entry;
+	struct portalmem_pool_entry *entry;
 
 	while (npages < BATCH_PAGES && (entry = next_dirty())) {
 		unsigned long size = 1UL << entry->order;
@@ -130,13 +98,13 @@ static void clean_entries(struct work_struct *work)
 					    entry->caching)) {
 			/* Whoever takes it tries again. */
 			spin_lock(&dirty_lock);
-			WRITE_ONCE(entry->state, ENTRY_DIRTY);
+			WRITE_ONCE(entry->state, PORTALMEM_ENTRY_DIRTY);
 			list_add_tail(&entry->dirty, &dirty_entries);
 			spin_unlock(&dirty_lock);
 			return;
 		}
 		/* Pairs with the acquire in claim(). */
-		smp_store_release(&entry->state, ENTRY_CLEAN);
+		smp_store_release(&entry->state, PORTALMEM_ENTRY_CLEAN);
 		npages += size;
 	}
 	/* Who waits for this work does not wait for all that came since. */
@@ -147,6 +115,25 @@ static void clean_entries(struct work_struct *work)
 static DECLARE_WORK(clean_work, clean_entries);
 
 /**
+ * portalmem_pool_clean - wake the worker that cleans
+ *
+ * May be called in an interrupt.
+ */
+void portalmem_pool_clean(void)
+{
+	queue_work(workers, &clean_work);
+}
+
+/**
+ * portalmem_pool_account - pages came or went
+ * @npages: how many more there are in the lists
+ */
+void portalmem_pool_account(long npages)
+{
+	atomic_long_add(npages, &pooled_pages);
+}
+
+/**
  * struct isolation - what is taken off a list
  * @entries: taken so far
  * @npages: in them
@@ -154,6 +141,7 @@ static DECLARE_WORK(clean_work, clean_entries);
  * @before: only what came before this time, in jiffies, if @by_age
  * @by_age: see @before
  * @from_allowed_nodes: only what is on a node that the task may use
+ * @buffers: only what is a whole buffer
  */
 struct isolation {
 	struct list_head entries;
@@ -162,23 +150,24 @@ struct isolation {
 	unsigned long before;
 	bool by_age;
 	bool from_allowed_nodes;
+	bool buffers;
 };
 
-static bool claim(struct pool_entry *entry)
+static bool claim(struct portalmem_pool_entry *entry)
 {
 	u8 state;
 
 	/* Pairs with the release in clean_entries(): the zeroes are seen. */
-	if (smp_load_acquire(&entry->state) == ENTRY_CLEAN)
+	if (smp_load_acquire(&entry->state) == PORTALMEM_ENTRY_CLEAN)
 		return true;
 
 	spin_lock(&dirty_lock);
 	/* Read once, and so again: the worker makes it clean without the lock. */
 	state = smp_load_acquire(&entry->state);
-	if (state == ENTRY_DIRTY)
+	if (state == PORTALMEM_ENTRY_DIRTY)
 		list_del(&entry->dirty);
 	spin_unlock(&dirty_lock);
-	return state != ENTRY_CLEANING;
+	return state != PORTALMEM_ENTRY_CLEANING;
 }
 
 static bool is_allowed_node(const struct page *page)
@@ -192,7 +181,7 @@ static bool is_allowed_node(const struct page *page)
 
 static PORTALMEM_LRU_CALLBACK(isolate_entry, item, list, data)
 {
-	struct pool_entry *entry = list_entry(item, struct pool_entry, lru);
+	struct portalmem_pool_entry *entry = list_entry(item, struct portalmem_pool_entry, lru);
 	struct isolation *isolation = data;
 
 	if (isolation->npages >= isolation->most)
@@ -201,6 +190,8 @@ static PORTALMEM_LRU_CALLBACK(isolate_entry, item, list, data)
 	if (isolation->by_age && time_after(entry->since, isolation->before))
 		return portalmem_lru_stop(list);
 	if (isolation->from_allowed_nodes && !is_allowed_node(entry->page))
+		return LRU_SKIP;
+	if (isolation->buffers && !entry->in_buffer)
 		return LRU_SKIP;
 	if (!claim(entry))
 		return LRU_SKIP;
@@ -211,18 +202,28 @@ static PORTALMEM_LRU_CALLBACK(isolate_entry, item, list, data)
 	return LRU_REMOVED;
 }
 
-static void free_entry(struct pool_entry *entry)
+static struct portalmem_buffer *
+buffer_of(struct portalmem_pool_entry *entry)
 {
-	atomic_long_sub(1UL << entry->order, &pooled_pages);
-	kmem_cache_free(entry_cache, entry);
+	return container_of(entry, struct portalmem_buffer, entry);
 }
 
-static void free_isolated(struct isolation *isolation)
+/* Not its chunk. */
+static void free_entry(struct portalmem_pool_entry *entry)
 {
-	struct pool_entry *entry, *tmp;
+	if (entry->in_buffer)
+		portalmem_debugfs_remove(buffer_of(entry));
+	else
+		kmem_cache_free(entry_cache, entry);
+}
 
-	list_for_each_entry_safe(entry, tmp, &isolation->entries, lru) {
+static void free_entries(struct list_head *entries)
+{
+	struct portalmem_pool_entry *entry, *tmp;
+
+	list_for_each_entry_safe(entry, tmp, entries, lru) {
 		portalmem_chunk_give(entry->page, entry->caching);
+		portalmem_pool_account(-(1L << entry->order));
 		free_entry(entry);
 		cond_resched();
 	}
@@ -256,12 +257,12 @@ static struct mem_cgroup *memcg_of(struct page *page)
  * list_lru finds the cgroup of an entry by who pays for the entry itself, and
  * that is the one who pays for the chunk.
  */
-static struct pool_entry *alloc_entry(struct page *page, struct list_lru *list)
+static struct portalmem_pool_entry *alloc_entry(struct page *page, struct list_lru *list)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
 	struct mem_cgroup *memcg = memcg_of(page);
 	struct mem_cgroup *before;
-	struct pool_entry *entry;
+	struct portalmem_pool_entry *entry;
 
 	if (!memcg)
 		return kmem_cache_alloc_lru(entry_cache, list, gfp);
@@ -284,9 +285,78 @@ static unsigned long idle_jiffies(void)
 
 static void schedule_aging(void)
 {
+	if (delayed_work_pending(&age_work))
+		return;
 	/* A quarter of the time late is good enough. */
 	queue_delayed_work(workers, &age_work,
 			   max(idle_jiffies() / 4, HZ / 10UL));
+}
+
+/*
+ * What the fronts may hold is set aside, so that nobody has to know how much that
+ * is. A pool that is small altogether has no fronts.
+ */
+static unsigned long fronts_share(unsigned long limit_mb)
+{
+	unsigned long mb = num_possible_cpus() *
+			   (PORTALMEM_FRONT_PAGES / (SZ_1M >> PAGE_SHIFT));
+
+	return limit_mb / 8 >= mb ? mb : 0;
+}
+
+static bool has_room(unsigned int order)
+{
+	unsigned long limit = READ_ONCE(pool_limit_mb);
+
+	limit -= fronts_share(limit);
+	return (atomic_long_read(&pooled_pages) + (1UL << order)) >>
+		       (20 - PAGE_SHIFT) < limit;
+}
+
+/* Somebody who pinned a page may still write there. */
+static bool is_free(struct page *page)
+{
+	return page_count(page) == 1;
+}
+
+static void init_entry(struct portalmem_pool_entry *entry, struct page *page,
+		       unsigned int order, u32 caching, bool in_buffer)
+{
+	INIT_LIST_HEAD(&entry->lru);
+	entry->page = page;
+	entry->since = jiffies;
+	entry->order = order;
+	entry->caching = caching;
+	entry->state = PORTALMEM_ENTRY_DIRTY;
+	entry->in_buffer = in_buffer;
+	trace_portalmem_pool_give(order, caching, false);
+}
+
+/* The pages are accounted for. */
+static void add_to_list(struct portalmem_pool_entry *entry)
+{
+	struct list_lru *list = list_of(entry->order, entry->caching);
+	bool is_dirty = entry->state == PORTALMEM_ENTRY_DIRTY;
+
+	if (is_dirty) {
+		spin_lock(&dirty_lock);
+		list_add_tail(&entry->dirty, &dirty_entries);
+		spin_unlock(&dirty_lock);
+	}
+	/* From here on it can be taken. */
+	portalmem_list_lru_add(list, &entry->lru);
+	if (is_dirty)
+		portalmem_front_wake_worker();
+}
+
+static void add_to_lists(struct list_head *entries)
+{
+	struct portalmem_pool_entry *entry, *tmp;
+
+	list_for_each_entry_safe(entry, tmp, entries, lru) {
+		list_del_init(&entry->lru);
+		add_to_list(entry);
+	}
 }
 
 /**
@@ -300,36 +370,106 @@ bool portalmem_pool_put(struct page *page, u32 caching)
 {
 	unsigned int order = compound_order(page);
 	struct list_lru *list = list_of(order, caching);
-	unsigned long limit = READ_ONCE(pool_limit_mb);
-	struct pool_entry *entry;
+	struct portalmem_pool_entry *entry;
 
-	if (!list ||
-	    (atomic_long_read(&pooled_pages) + (1UL << order)) >>
-			    (20 - PAGE_SHIFT) >= limit)
-		return false;
-	/* Somebody who pinned it may still write there. */
-	if (page_count(page) != 1)
+	if (!list || !has_room(order) || !is_free(page))
 		return false;
 	entry = alloc_entry(page, list);
 	if (!entry)
 		return false;
 
-	INIT_LIST_HEAD(&entry->lru);
-	entry->page = page;
-	entry->since = jiffies;
-	entry->order = order;
-	entry->caching = caching;
-	entry->state = ENTRY_DIRTY;
-	atomic_long_add(1UL << order, &pooled_pages);
+	init_entry(entry, page, order, caching, false);
+	portalmem_pool_account(1UL << order);
+	add_to_list(entry);
+	schedule_aging();
+	return true;
+}
 
-	spin_lock(&dirty_lock);
-	list_add_tail(&entry->dirty, &dirty_entries);
-	spin_unlock(&dirty_lock);
-	trace_portalmem_pool_give(order, caching, false);
-	/* From here on it can be taken. */
-	portalmem_list_lru_add(list, &entry->lru);
+static void flush_fronts(struct work_struct *work);
+static DECLARE_DELAYED_WORK(flush_fronts_work, flush_fronts);
 
-	queue_work(workers, &clean_work);
+/* Whether that work is on its way. */
+static bool is_flushing;
+
+static void schedule_flush(void)
+{
+	if (READ_ONCE(is_flushing))
+		return;
+	WRITE_ONCE(is_flushing, true);
+	queue_delayed_work(workers, &flush_fronts_work, HZ / 10);
+}
+
+/* What a CPU has no use for is for all. */
+static void flush_fronts(struct work_struct *work)
+{
+	static const struct portalmem_front_filter idle = {
+		.any_memcg = true,
+		.nid = NUMA_NO_NODE,
+		.idle = true,
+	};
+	LIST_HEAD(entries);
+	bool is_left;
+
+	/* Pairs with the lock of a front that is put something into. */
+	smp_store_mb(is_flushing, false);
+	is_left = portalmem_front_drain(&idle, &entries);
+	add_to_lists(&entries);
+	if (is_left)
+		schedule_flush();
+}
+
+static bool put_into_front(struct portalmem_pool_entry *entry)
+{
+	LIST_HEAD(others);
+	bool accepted;
+
+	if (entry->order > PORTALMEM_FRONT_ORDER_MAX ||
+	    !fronts_share(READ_ONCE(pool_limit_mb)))
+		return false;
+	accepted = portalmem_front_put(entry, &others);
+	schedule_flush();
+	if (!list_empty(&others))
+		add_to_lists(&others);
+	return accepted;
+}
+
+/**
+ * portalmem_pool_list - where a whole buffer would be kept
+ * @request: what the buffer is
+ *
+ * Return: the list that it is allocated for, so that it can be added there later,
+ * or NULL when it is not of a single chunk.
+ */
+struct list_lru *portalmem_pool_list(const struct portalmem_request *request)
+{
+	if (!is_power_of_2(request->npages))
+		return NULL;
+	return list_of(ilog2(request->npages), request->caching);
+}
+
+/**
+ * portalmem_pool_keep - keep a freed buffer
+ * @buffer: of the system heap, allocated for its portalmem_pool_list(), and with
+ *	nobody who knows of it any more
+ *
+ * Return: true when the pool owns it now and all that it has, false when it is
+ * still the caller's.
+ */
+bool portalmem_pool_keep(struct portalmem_buffer *buffer)
+{
+	struct portalmem_pool_entry *entry = &buffer->entry;
+	struct page *page = pfn_to_page(buffer->table.segments[0].pfn);
+	unsigned int order = compound_order(page);
+
+	if (1UL << order != buffer->table.npages || !has_room(order) ||
+	    !is_free(page))
+		return false;
+
+	init_entry(entry, page, order, buffer->caching, true);
+	if (!put_into_front(entry)) {
+		portalmem_pool_account(1UL << order);
+		add_to_list(entry);
+	}
 	schedule_aging();
 	return true;
 }
@@ -374,6 +514,40 @@ static void isolate_all(struct isolation *isolation, struct list_lru *list)
 	}
 }
 
+/* Zero what was taken, if nobody has yet. It is nobody's any more on failure. */
+static bool make_clean(struct portalmem_pool_entry *entry)
+{
+	bool is_clean = entry->state == PORTALMEM_ENTRY_CLEAN;
+
+	if (!is_clean && portalmem_caching_clear(entry->page,
+						 1UL << entry->order,
+						 entry->caching)) {
+		portalmem_chunk_give(entry->page, entry->caching);
+		free_entry(entry);
+		return false;
+	}
+	trace_portalmem_pool_take(entry->order, entry->caching, is_clean);
+	return true;
+}
+
+static struct portalmem_pool_entry *take_from_list(struct list_lru *list,
+						   bool buffers)
+{
+	struct isolation isolation = {
+		.entries = LIST_HEAD_INIT(isolation.entries),
+		.most = 1,
+		.from_allowed_nodes = true,
+		.buffers = buffers,
+	};
+
+	if (!atomic_long_read(&pooled_pages))
+		return NULL;
+	isolate_own(&isolation, list);
+	portalmem_pool_account(-(long)isolation.npages);
+	return list_first_entry_or_null(&isolation.entries,
+					struct portalmem_pool_entry, lru);
+}
+
 /**
  * portalmem_pool_take - a pooled chunk for the caller
  * @order: 1 << @order pages
@@ -385,32 +559,42 @@ struct page *portalmem_pool_take(unsigned int order,
 				 const struct portalmem_request *request)
 {
 	struct list_lru *list = list_of(order, request->caching);
-	struct isolation isolation = {
-		.entries = LIST_HEAD_INIT(isolation.entries),
-		.most = 1,
-		.from_allowed_nodes = true,
-	};
-	struct pool_entry *entry;
+	struct portalmem_pool_entry *entry;
 	struct page *page;
 
-	if (!list || !atomic_long_read(&pooled_pages) ||
-	    !is_for_anywhere(request))
+	if (!list || !is_for_anywhere(request))
 		return NULL;
-	isolate_own(&isolation, list);
-	if (!isolation.npages)
+	entry = take_from_list(list, false);
+	if (!entry || !make_clean(entry))
 		return NULL;
-
-	entry = list_first_entry(&isolation.entries, struct pool_entry, lru);
 	page = entry->page;
-	if (entry->state == ENTRY_DIRTY &&
-	    portalmem_caching_clear(page, 1UL << order, entry->caching)) {
-		free_isolated(&isolation);
-		return NULL;
-	}
-	trace_portalmem_pool_take(order, entry->caching,
-				  entry->state == ENTRY_CLEAN);
 	free_entry(entry);
 	return page;
+}
+
+/**
+ * portalmem_pool_take_buffer - a pooled buffer for the caller
+ * @request: what is wanted of the system heap
+ *
+ * Return: a buffer that portalmem_pool_keep() was given, zeroed, or NULL.
+ */
+struct portalmem_buffer *
+portalmem_pool_take_buffer(const struct portalmem_request *request)
+{
+	struct list_lru *list = portalmem_pool_list(request);
+	struct portalmem_pool_entry *entry = NULL;
+	unsigned int order;
+
+	if (!list || !is_for_anywhere(request))
+		return NULL;
+	order = ilog2(request->npages);
+	if (order <= PORTALMEM_FRONT_ORDER_MAX)
+		entry = portalmem_front_take(order, request->caching);
+	if (!entry)
+		entry = take_from_list(list, true);
+	if (!entry || !make_clean(entry))
+		return NULL;
+	return buffer_of(entry);
 }
 
 typedef void (*isolate_fn)(struct isolation *isolation, struct list_lru *list);
@@ -426,7 +610,7 @@ static unsigned long trim_list(struct list_lru *list, isolate_fn isolate)
 		};
 
 		isolate(&isolation, list);
-		free_isolated(&isolation);
+		free_entries(&isolation.entries);
 		if (!isolation.npages)
 			return npages;
 		npages += isolation.npages;
@@ -438,7 +622,7 @@ static unsigned long trim(isolate_fn isolate)
 	unsigned long npages = 0;
 	unsigned int i, order;
 
-	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+	for (i = 0; i < PORTALMEM_POOL_CACHINGS; i++)
 		for (order = 0; order < NORDERS; order++)
 			npages += trim_list(&lists[i][order], isolate);
 	return npages;
@@ -451,6 +635,32 @@ static void tell_freed(enum portalmem_pool_reason reason, unsigned long npages)
 					    portalmem_pool_npages());
 }
 
+static unsigned long free_fronts(const struct portalmem_front_filter *filter)
+{
+	struct portalmem_pool_entry *entry;
+	unsigned long npages = 0;
+	LIST_HEAD(entries);
+
+	portalmem_front_drain(filter, &entries);
+	list_for_each_entry(entry, &entries, lru)
+		npages += 1UL << entry->order;
+	free_entries(&entries);
+	return npages;
+}
+
+static unsigned long drain_fronts(bool all)
+{
+	struct portalmem_front_filter filter = {
+		.memcg = all ? NULL : portalmem_own_memcg(),
+		.any_memcg = all,
+		.nid = NUMA_NO_NODE,
+	};
+	unsigned long npages = free_fronts(&filter);
+
+	mem_cgroup_put(filter.memcg);
+	return npages;
+}
+
 /**
  * portalmem_pool_trim - give pooled pages back to the system
  * @all: everybody's, not only those of the caller's cgroup
@@ -461,10 +671,11 @@ unsigned long portalmem_pool_trim(bool all)
 {
 	unsigned long npages;
 
-	if (!atomic_long_read(&pooled_pages))
+	if (!portalmem_pool_npages())
 		return 0;
+	npages = drain_fronts(all);
 	/* What the worker has in hand cannot be taken from it. */
-	npages = trim(all ? isolate_all : isolate_own);
+	npages += trim(all ? isolate_all : isolate_own);
 	flush_work(&clean_work);
 	npages += trim(all ? isolate_all : isolate_own);
 	tell_freed(PORTALMEM_POOL_TRIM, npages);
@@ -478,7 +689,12 @@ unsigned long portalmem_pool_trim(bool all)
  */
 unsigned long portalmem_pool_npages(void)
 {
-	return atomic_long_read(&pooled_pages);
+	static const struct portalmem_front_filter all = {
+		.any_memcg = true,
+		.nid = NUMA_NO_NODE,
+	};
+
+	return atomic_long_read(&pooled_pages) + portalmem_front_npages(&all);
 }
 
 static void isolate_aged(struct isolation *isolation, struct list_lru *list)
@@ -491,24 +707,45 @@ static void isolate_aged(struct isolation *isolation, struct list_lru *list)
 static void age_entries(struct work_struct *work)
 {
 	tell_freed(PORTALMEM_POOL_IDLE, trim(isolate_aged));
-	if (atomic_long_read(&pooled_pages))
+	if (portalmem_pool_npages())
 		schedule_aging();
+}
+
+static struct portalmem_front_filter
+fronts_of(const struct shrink_control *sc)
+{
+	struct portalmem_front_filter filter = {
+		.memcg = sc->memcg,
+		.nid = sc->nid,
+	};
+
+#ifdef CONFIG_MEMCG
+	if (sc->memcg && !sc->memcg->css.parent)
+		filter.memcg = NULL;
+#endif
+	return filter;
 }
 
 static unsigned long count_entries(struct shrinker *unused,
 				   struct shrink_control *sc)
 {
+	struct portalmem_front_filter filter = fronts_of(sc);
 	unsigned long npages = 0;
 	unsigned int i, order;
 
 	/* Pairs with the release in portalmem_pool_init(). */
 	if (!smp_load_acquire(&ready))
 		return SHRINK_EMPTY;
-	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+	for (i = 0; i < PORTALMEM_POOL_CACHINGS; i++)
 		for (order = 0; order < NORDERS; order++)
 			npages += list_lru_shrink_count(&lists[i][order], sc)
 				  << order;
-	return npages ?: SHRINK_EMPTY;
+	npages += portalmem_front_npages(&filter);
+	if (npages)
+		return npages;
+	/* The kernel does not come again before something is in a list. */
+	portalmem_front_disarm(&filter);
+	return portalmem_front_npages(&filter) ?: SHRINK_EMPTY;
 }
 
 static unsigned long scan_entries(struct shrinker *unused,
@@ -518,10 +755,12 @@ static unsigned long scan_entries(struct shrinker *unused,
 		.entries = LIST_HEAD_INIT(isolation.entries),
 		.most = sc->nr_to_scan,
 	};
+	struct portalmem_front_filter filter = fronts_of(sc);
 	unsigned int i, order;
 
+	isolation.npages = free_fronts(&filter);
 	for (order = NORDERS; order--;) {
-		for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++) {
+		for (i = 0; i < PORTALMEM_POOL_CACHINGS; i++) {
 			unsigned long nr_to_walk = BATCH_PAGES;
 
 			if (isolation.npages >= isolation.most)
@@ -530,7 +769,7 @@ static unsigned long scan_entries(struct shrinker *unused,
 					  isolate_entry, &isolation, &nr_to_walk);
 		}
 	}
-	free_isolated(&isolation);
+	free_entries(&isolation.entries);
 	tell_freed(PORTALMEM_POOL_PRESSURE, isolation.npages);
 	return isolation.npages ?: SHRINK_STOP;
 }
@@ -539,7 +778,7 @@ static void destroy_lists(void)
 {
 	unsigned int i, order;
 
-	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++)
+	for (i = 0; i < PORTALMEM_POOL_CACHINGS; i++)
 		for (order = 0; order < NORDERS; order++)
 			list_lru_destroy(&lists[i][order]);
 }
@@ -548,7 +787,7 @@ static int init_lists(void)
 {
 	unsigned int i, order;
 
-	for (i = 0; i < ARRAY_SIZE(pooled_cachings); i++) {
+	for (i = 0; i < PORTALMEM_POOL_CACHINGS; i++) {
 		for (order = 0; order < NORDERS; order++) {
 			int ret = list_lru_init_memcg(&lists[i][order],
 						      shrinker);
@@ -567,9 +806,10 @@ int portalmem_pool_init(void)
 	if (pool_limit_mb == SHARE_OF_MEMORY)
 		pool_limit_mb = totalram_pages() / 8 / (SZ_1M >> PAGE_SHIFT);
 
-	entry_cache = KMEM_CACHE(pool_entry, 0);
+	entry_cache = KMEM_CACHE(portalmem_pool_entry, 0);
 	if (!entry_cache)
 		return -ENOMEM;
+	portalmem_front_init();
 	workers = alloc_workqueue("portalmem", WQ_UNBOUND | WQ_FREEZABLE, 0);
 	if (!workers)
 		goto destroy_cache;
@@ -598,7 +838,10 @@ destroy_cache:
 
 void portalmem_pool_exit(void)
 {
+	cancel_delayed_work_sync(&flush_fronts_work);
 	cancel_delayed_work_sync(&age_work);
+	drain_fronts(true);
+	portalmem_front_exit();
 	cancel_work_sync(&clean_work);
 	portalmem_shrinker_free(shrinker);
 	trim(isolate_all);

@@ -61,13 +61,17 @@ enum portalmem_backing {
  * @count: segments
  * @backing: what they are
  * @segments: @count entries and a last one whose @start is @npages
+ * @single: room for @segments where there is one
  * @origin: what the heap needs to know when it takes them back
+ *
+ * It stays where it is, as @segments may point into it.
  */
 struct portalmem_table {
 	unsigned long npages;
 	unsigned int count;
 	enum portalmem_backing backing;
 	struct portalmem_segment *segments;
+	struct portalmem_segment single[2];
 	u64 origin;
 };
 
@@ -102,12 +106,17 @@ struct portalmem_request {
 
 /**
  * struct portalmem_heap_ops - where pages come from
+ * @reuse: a buffer that was kept when it was freed, zeroed, or NULL; NULL for a
+ *	heap that keeps none
+ * @keep: keep a freed buffer, or return false
  * @alloc: fill in the table with zeroed pages in the caching mode asked for
  * @free: take them back; some may still be held by others (GUP)
  * @describe: fill in what PORTALMEM_IOC_HEAP says of the memory behind it
  * @pooled: pages that are kept for later buffers; NULL for none
  */
 struct portalmem_heap_ops {
+	struct portalmem_buffer *(*reuse)(const struct portalmem_request *request);
+	bool (*keep)(struct portalmem_buffer *buffer);
 	int (*alloc)(struct portalmem_heap *heap,
 		     const struct portalmem_request *request,
 		     struct portalmem_table *table);
@@ -146,8 +155,44 @@ struct portalmem_heap {
 	struct portalmem_stats *stats;
 };
 
+/*
+ * An entry goes from dirty over cleaning to clean, or is taken when it is dirty
+ * or clean. Who cleans is the only one who may touch it meanwhile.
+ */
+enum portalmem_entry_state {
+	PORTALMEM_ENTRY_DIRTY,
+	PORTALMEM_ENTRY_CLEANING,
+	PORTALMEM_ENTRY_CLEAN,
+};
+
+/**
+ * struct portalmem_pool_entry - a chunk in the pool
+ * @lru: in the list of its caching mode, order, cgroup and node, or in a front
+ * @dirty: in the list of what is to be cleaned, while @state is
+ *	PORTALMEM_ENTRY_DIRTY and it is in no front
+ * @page: the chunk
+ * @since: when it came, in jiffies
+ * @order: of the chunk
+ * @caching: of the chunk
+ * @state: changed under the lock of the list or front that @dirty is in, and from
+ *	PORTALMEM_ENTRY_CLEANING by the worker
+ * @in_buffer: it is that of a portalmem_buffer, whose only chunk it is
+ */
+struct portalmem_pool_entry {
+	struct list_head lru;
+	struct list_head dirty;
+	struct page *page;
+	unsigned long since;
+	u8 order;
+	u8 caching;
+	u8 state;
+	bool in_buffer;
+};
+
 /**
  * struct portalmem_buffer - one allocation and its dma-buf
+ * @entry: while it is in the pool
+ * @is_poolable: whether it was allocated for that
  * @heap: where the pages go back to
  * @table: the pages
  * @caching: what was asked for
@@ -163,6 +208,8 @@ struct portalmem_heap {
  * @vaddr: kernel mapping of pages while an importer has one, else NULL
  */
 struct portalmem_buffer {
+	struct portalmem_pool_entry entry;
+	bool is_poolable;
 	struct portalmem_heap *heap;
 	struct portalmem_table table;
 	u32 caching;
@@ -229,9 +276,9 @@ struct portalmem_sync {
 /* table.c */
 int portalmem_table_init(struct portalmem_table *table,
 			 struct list_head *chunks, unsigned long npages);
-int portalmem_table_init_run(struct portalmem_table *table,
-			     enum portalmem_backing backing, unsigned long pfn,
-			     unsigned long npages);
+void portalmem_table_init_run(struct portalmem_table *table,
+			      enum portalmem_backing backing, unsigned long pfn,
+			      unsigned long npages);
 int portalmem_table_append(struct portalmem_table *table, unsigned long pfn);
 void portalmem_table_trim(struct portalmem_table *table);
 void portalmem_table_fini(struct portalmem_table *table);
@@ -259,6 +306,8 @@ int portalmem_caching_restore(struct page *page, unsigned long npages,
 int portalmem_caching_flush(struct page *page, unsigned long npages);
 int portalmem_caching_clear(struct page *page, unsigned long npages,
 			    u32 caching);
+int portalmem_caching_clear_few(struct page *page, unsigned long npages,
+				u32 caching);
 void __iomem *portalmem_caching_map(phys_addr_t address, size_t size,
 				    u32 caching);
 
@@ -376,6 +425,10 @@ void portalmem_pool_exit(void);
 bool portalmem_pool_put(struct page *page, u32 caching);
 struct page *portalmem_pool_take(unsigned int order,
 				 const struct portalmem_request *request);
+struct list_lru *portalmem_pool_list(const struct portalmem_request *request);
+bool portalmem_pool_keep(struct portalmem_buffer *buffer);
+struct portalmem_buffer *
+portalmem_pool_take_buffer(const struct portalmem_request *request);
 unsigned long portalmem_pool_trim(bool all);
 unsigned long portalmem_pool_npages(void);
 
@@ -452,6 +505,8 @@ int portalmem_request_import(struct portalmem_request *request,
 			     const struct portalmem_ioc_import_user *import);
 
 /* buffer.c */
+int portalmem_buffer_init(void);
+void portalmem_buffer_exit(void);
 struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 					const struct portalmem_request *request);
 struct portalmem_buffer *portalmem_buffer_of(const struct dma_buf *dmabuf);

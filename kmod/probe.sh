@@ -160,6 +160,23 @@ void portalmem_probe(struct vm_area_struct *vma)
 }
 END
 
+# 6.13 sets a timer up by one call, and 6.15 by no other. The old form has a name of
+# its own that clashes with the kernel's.
+probe HRTIMER_SETUP <<'END'
+#include <linux/hrtimer.h>
+enum { hrtimer_setup };
+int portalmem_probe = hrtimer_setup;
+---
+#include <linux/hrtimer.h>
+void portalmem_probe(struct hrtimer *timer,
+		     enum hrtimer_restart (*function)(struct hrtimer *timer));
+void portalmem_probe(struct hrtimer *timer,
+		     enum hrtimer_restart (*function)(struct hrtimer *timer))
+{
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+}
+END
+
 # 6.10 knows from the field what it is assigned. The stage's header has nothing
 # but macros; without this one in it, both forms compile.
 probe ASSIGN_STR_FIELD <<'END'

@@ -47,6 +47,38 @@ static unsigned int count_runs(struct list_head *chunks)
 }
 
 /**
+ * portalmem_table_init_run - make a table of one run
+ * @table: to be filled in
+ * @backing: what the memory is
+ * @pfn: first page frame
+ * @npages: pages
+ */
+void portalmem_table_init_run(struct portalmem_table *table,
+			      enum portalmem_backing backing, unsigned long pfn,
+			      unsigned long npages)
+{
+	table->single[0].pfn = pfn;
+	table->single[0].start = 0;
+	table->single[1].pfn = 0;
+	table->single[1].start = npages;
+	table->npages = npages;
+	table->count = 1;
+	table->backing = backing;
+	table->segments = table->single;
+}
+
+static void init_of_chunk(struct portalmem_table *table,
+			  struct list_head *chunks, unsigned long npages)
+{
+	struct page *page = list_first_entry(chunks, struct page, lru);
+
+	page_folio(page)->index = 0;
+	list_del(&page->lru);
+	portalmem_table_init_run(table, PORTALMEM_PAGES, page_to_pfn(page),
+				 npages);
+}
+
+/**
  * portalmem_table_init - make a table of chunks of pages
  * @table: to be filled in
  * @chunks: compound or single pages linked by their lru; sorted here, emptied
@@ -64,6 +96,10 @@ int portalmem_table_init(struct portalmem_table *table,
 	struct page *page, *tmp;
 	unsigned int count;
 
+	if (list_is_singular(chunks)) {
+		init_of_chunk(table, chunks, npages);
+		return 0;
+	}
 	list_sort(NULL, chunks, compare_chunks);
 	count = count_runs(chunks);
 	segment = kvmalloc_array(count + 1, sizeof(*segment),
@@ -97,37 +133,6 @@ int portalmem_table_init(struct portalmem_table *table,
 	}
 	segment->pfn = 0;
 	segment->start = npages;
-	return 0;
-}
-
-/**
- * portalmem_table_init_run - make a table of one run
- * @table: to be filled in
- * @backing: what the memory is
- * @pfn: first page frame
- * @npages: pages
- *
- * Return: 0 or -ENOMEM.
- */
-int portalmem_table_init_run(struct portalmem_table *table,
-			     enum portalmem_backing backing, unsigned long pfn,
-			     unsigned long npages)
-{
-	struct portalmem_segment *segments;
-
-	segments = kvmalloc_array(2, sizeof(*segments),
-				  GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);
-	if (!segments)
-		return -ENOMEM;
-
-	segments[0].pfn = pfn;
-	segments[0].start = 0;
-	segments[1].pfn = 0;
-	segments[1].start = npages;
-	table->npages = npages;
-	table->count = 1;
-	table->backing = backing;
-	table->segments = segments;
 	return 0;
 }
 
@@ -199,7 +204,8 @@ void portalmem_table_trim(struct portalmem_table *table)
  */
 void portalmem_table_fini(struct portalmem_table *table)
 {
-	kvfree(table->segments);
+	if (table->segments != table->single)
+		kvfree(table->segments);
 	table->segments = NULL;
 	table->count = 0;
 }

@@ -212,9 +212,8 @@ struct dma_buf *portalmem_buffer_export(struct portalmem_heap *heap,
 	/* From here on the dma-buf owns the buffer: release() destroys it. */
 
 	buffer->inode = file_inode(dmabuf->file)->i_ino;
-	mutex_lock(&buffer->lock);
-	buffer->dmabuf = dmabuf;
-	mutex_unlock(&buffer->lock);
+	/* Who reads of it with the lock sees all that was written before. */
+	smp_store_release(&buffer->dmabuf, dmabuf);
 	trace_portalmem_alloc(buffer, request->name);
 
 	ret = name_dma_buf(dmabuf, request->name);

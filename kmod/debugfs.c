@@ -199,8 +199,11 @@ static int show_buffer(struct seq_file *seq, void *entry)
 	ret = mutex_lock_killable(&buffer->lock);
 	if (ret)
 		return ret;
-	/* It was listed before it was complete, and is until it is all gone. */
-	if (buffer->dmabuf)
+	/*
+	 * It was listed before it was complete, and is until it is all gone. Pairs
+	 * with the release in portalmem_buffer_export().
+	 */
+	if (smp_load_acquire(&buffer->dmabuf))
 		show_live(seq, buffer);
 	mutex_unlock(&buffer->lock);
 	return 0;

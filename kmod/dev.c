@@ -552,6 +552,8 @@ static long portalmem_ioctl(struct file *file, unsigned int cmd,
 	void __user *user = (void __user *)arg;
 	size_t usize = _IOC_SIZE(cmd);
 
+	if (likely(cmd == PORTALMEM_IOC_ALLOC))
+		return ioc_alloc(node_of(file), user, usize);
 	switch (PORTALMEM_WITHOUT_SIZE(cmd)) {
 	case PORTALMEM_WITHOUT_SIZE(PORTALMEM_IOC_VERSION):
 		return ioc_version(user, usize);

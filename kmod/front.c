@@ -14,6 +14,7 @@
  * is done with the call that freed it. One page is zeroed sooner by whoever takes
  * it than the timer is set.
  */
+#include <linux/bits.h>
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
@@ -29,7 +30,7 @@
 
 /* What is worth the timer, and how much is zeroed in one interrupt. */
 #define TIMER_PAGES 2
-#define BURST_PAGES (1U << PORTALMEM_FRONT_ORDER_MAX)
+#define BURST_PAGES BIT(PORTALMEM_FRONT_ORDER_MAX)
 
 /**
  * struct front - what one CPU keeps

@@ -2,13 +2,19 @@
 /*
  * Limits of our own, for memory that no cgroup is charged for and for systems
  * that do without cgroups: how much one user may hold, and all of them.
+ *
+ * A CPU has some pages charged in advance to the user that it served last, so that
+ * small buffers come and go without a look at what all CPUs share. Before anybody
+ * is refused, all of that is given back.
  */
 #include <linux/capability.h>
+#include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/percpu.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -80,13 +86,35 @@ struct portalmem_limit portalmem_contiguous_limit = {
 	.accounts = LIST_HEAD_INIT(portalmem_contiguous_limit.accounts),
 };
 
-/* Protects the counters and lists of all limits. */
+/* Protects the counters and lists of all limits; nests inside a stock's lock. */
 static DEFINE_SPINLOCK(limit_lock);
+
+/* How much is charged in advance at a time, and at most. */
+#define STOCK_PAGES (SZ_256K >> PAGE_SHIFT)
+#define STOCK_PAGES_MAX (SZ_1M >> PAGE_SHIFT)
+
+/**
+ * struct stock - what a CPU has charged in advance
+ * @lock: protects all below; others than the CPU itself rarely take it
+ * @account: of the system heap's limit; there while @npages is not 0
+ * @npages: part of what the account holds
+ */
+struct stock {
+	spinlock_t lock; /* see above */
+	struct portalmem_account *account;
+	unsigned long npages;
+};
+
+static DEFINE_PER_CPU(struct stock, stocks);
 
 /* What the administrator did not set is a share of memory. */
 void portalmem_limit_init(void)
 {
 	unsigned long total_mb = totalram_pages() / MIB_PAGES;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		spin_lock_init(&per_cpu_ptr(&stocks, cpu)->lock);
 
 	if (contiguous_limit_mb == SHARE_OF_MEMORY)
 		contiguous_limit_mb = total_mb / 2;
@@ -114,27 +142,102 @@ static struct portalmem_account *find_account(struct portalmem_limit *limit,
 	return NULL;
 }
 
-/**
- * portalmem_limit_charge - count pages against a limit
- * @limit: the limit, NULL for none
- * @npages: how many are wanted
- *
- * The user is who calls, and stays it when the buffer goes to others. The
- * privileged are held to the common limit only, and so are kernel threads, which
- * are root.
- *
- * Return: what to give to portalmem_limit_uncharge(), NULL when there is no
- * limit, or an ERR_PTR(): -EDQUOT when the limit is reached, -ENOMEM.
- */
-struct portalmem_account *
-portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages)
+/* With limit_lock: give back NPAGES, and say whether the account is to be freed. */
+static bool give_back(struct portalmem_limit *limit,
+		      struct portalmem_account *account, unsigned long npages)
+{
+	limit->npages -= npages;
+	account->npages -= npages;
+	if (account->npages)
+		return false;
+	list_del(&account->node);
+	return true;
+}
+
+static void give_back_and_free(struct portalmem_limit *limit,
+			       struct portalmem_account *account,
+			       unsigned long npages)
+{
+	bool is_empty;
+
+	spin_lock(&limit_lock);
+	is_empty = give_back(limit, account, npages);
+	spin_unlock(&limit_lock);
+	if (is_empty)
+		kfree(account);
+}
+
+/* With the stock's lock. */
+static void empty_stock(struct stock *stock)
+{
+	if (stock->npages)
+		give_back_and_free(&portalmem_system_limit, stock->account,
+				   stock->npages);
+	stock->account = NULL;
+	stock->npages = 0;
+}
+
+static void empty_stocks(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct stock *stock = per_cpu_ptr(&stocks, cpu);
+
+		spin_lock(&stock->lock);
+		empty_stock(stock);
+		spin_unlock(&stock->lock);
+	}
+}
+
+static struct portalmem_account *take_from_stock(kuid_t uid,
+						 unsigned long npages)
+{
+	struct stock *stock = raw_cpu_ptr(&stocks);
+	struct portalmem_account *account = NULL;
+
+	spin_lock(&stock->lock);
+	if (stock->npages > npages && uid_eq(stock->account->uid, uid)) {
+		account = stock->account;
+		stock->npages -= npages;
+	}
+	spin_unlock(&stock->lock);
+	return account;
+}
+
+static bool put_into_stock(struct portalmem_account *account,
+			   unsigned long npages)
+{
+	struct stock *stock = raw_cpu_ptr(&stocks);
+	bool fits;
+
+	spin_lock(&stock->lock);
+	fits = stock->npages && stock->account == account &&
+	       stock->npages + npages <= STOCK_PAGES_MAX;
+	if (fits)
+		stock->npages += npages;
+	spin_unlock(&stock->lock);
+	return fits;
+}
+
+static void set_stock(struct portalmem_account *account, unsigned long npages)
+{
+	struct stock *stock = raw_cpu_ptr(&stocks);
+
+	spin_lock(&stock->lock);
+	empty_stock(stock);
+	stock->account = account;
+	stock->npages = npages;
+	spin_unlock(&stock->lock);
+}
+
+/* As portalmem_limit_charge(), of what all CPUs share. */
+static struct portalmem_account *charge(struct portalmem_limit *limit,
+					kuid_t uid, unsigned long npages)
 {
 	struct portalmem_account *account, *fresh = NULL;
-	kuid_t uid = current_uid();
 	bool privileged, is_full;
 
-	if (!limit)
-		return NULL;
 	/* To ask costs more than all the rest, and mostly nobody needs it. */
 	privileged = READ_ONCE(*limit->user_mb) && capable(CAP_SYS_RESOURCE);
 	spin_lock(&limit_lock);
@@ -166,6 +269,51 @@ portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages)
 	return is_full ? ERR_PTR(-EDQUOT) : account;
 }
 
+static struct portalmem_account *charge_with_stock(kuid_t uid,
+						   unsigned long npages)
+{
+	struct portalmem_limit *limit = &portalmem_system_limit;
+	struct portalmem_account *account;
+
+	if (npages <= STOCK_PAGES) {
+		account = take_from_stock(uid, npages);
+		if (account)
+			return account;
+		account = charge(limit, uid, npages + STOCK_PAGES);
+		if (!IS_ERR(account)) {
+			set_stock(account, STOCK_PAGES);
+			return account;
+		}
+	}
+	account = charge(limit, uid, npages);
+	if (account != ERR_PTR(-EDQUOT))
+		return account;
+	empty_stocks();
+	return charge(limit, uid, npages);
+}
+
+/**
+ * portalmem_limit_charge - count pages against a limit
+ * @limit: the limit, NULL for none
+ * @npages: how many are wanted
+ *
+ * The user is who calls, and stays it when the buffer goes to others. The
+ * privileged are held to the common limit only, and so are kernel threads, which
+ * are root.
+ *
+ * Return: what to give to portalmem_limit_uncharge(), NULL when there is no
+ * limit, or an ERR_PTR(): -EDQUOT when the limit is reached, -ENOMEM.
+ */
+struct portalmem_account *
+portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages)
+{
+	if (!limit)
+		return NULL;
+	if (limit == &portalmem_system_limit)
+		return charge_with_stock(current_uid(), npages);
+	return charge(limit, current_uid(), npages);
+}
+
 /**
  * portalmem_limit_uncharge - undo portalmem_limit_charge()
  * @limit: the limit
@@ -178,15 +326,17 @@ void portalmem_limit_uncharge(struct portalmem_limit *limit,
 {
 	if (!limit)
 		return;
-	spin_lock(&limit_lock);
-	limit->npages -= npages;
-	account->npages -= npages;
-	if (!account->npages)
-		list_del(&account->node);
-	else
-		account = NULL;
-	spin_unlock(&limit_lock);
-	kfree(account);
+	if (limit == &portalmem_system_limit && put_into_stock(account, npages))
+		return;
+	give_back_and_free(limit, account, npages);
+}
+
+/**
+ * portalmem_limit_exit - when nobody holds any page
+ */
+void portalmem_limit_exit(void)
+{
+	empty_stocks();
 }
 
 /**
@@ -203,6 +353,8 @@ void portalmem_limit_describe(struct portalmem_limit *limit,
 		return;
 	info->limit = (u64)READ_ONCE(*limit->mb) << 20;
 	info->user_limit = (u64)READ_ONCE(*limit->user_mb) << 20;
+	/* What is charged in advance is not used. */
+	empty_stocks();
 	spin_lock(&limit_lock);
 	account = find_account(limit, current_uid());
 	if (account)

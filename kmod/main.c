@@ -77,6 +77,7 @@ static void __exit portalmem_exit(void)
 	portalmem_device_exit();
 	portalmem_stats_exit();
 	portalmem_debugfs_exit();
+	portalmem_limit_exit();
 }
 
 module_init(portalmem_init);

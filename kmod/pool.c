@@ -50,6 +50,9 @@ static struct kmem_cache *entry_cache;
 static struct workqueue_struct *workers;
 static struct shrinker *shrinker;
 
+/* The most that all fronts together hold. */
+static unsigned long fronts_mb;
+
 /* In the lists, not in the fronts. */
 static atomic_long_t pooled_pages;
 
@@ -59,9 +62,23 @@ static bool ready;
 /* How many pages are handled in one go, while others wait. */
 #define BATCH_PAGES 2048
 
-/* Protects dirty_entries; nests inside the locks of the lists. */
-static DEFINE_SPINLOCK(dirty_lock);
-static LIST_HEAD(dirty_entries);
+/**
+ * struct dirty_list - what is to be cleaned of a node
+ * @lock: protects all below; nests inside the locks of the lists
+ * @entries: that which came first is the first
+ */
+struct dirty_list {
+	spinlock_t lock; /* see above */
+	struct list_head entries;
+};
+
+static struct dirty_list *dirty_lists;
+
+static struct dirty_list *
+dirty_list_of(const struct portalmem_pool_entry *entry)
+{
+	return &dirty_lists[page_to_nid(entry->page)];
+}
 
 static struct list_lru *list_of(unsigned int order, u32 caching)
 {
@@ -70,45 +87,64 @@ static struct list_lru *list_of(unsigned int order, u32 caching)
 	return i < 0 || order >= NORDERS ? NULL : &lists[i][order];
 }
 
-static struct portalmem_pool_entry *next_dirty(void)
+static void add_dirty(struct portalmem_pool_entry *entry)
+{
+	struct dirty_list *list = dirty_list_of(entry);
+
+	spin_lock(&list->lock);
+	WRITE_ONCE(entry->state, PORTALMEM_ENTRY_DIRTY);
+	list_add_tail(&entry->dirty, &list->entries);
+	spin_unlock(&list->lock);
+}
+
+static struct portalmem_pool_entry *next_dirty(struct dirty_list *list)
 {
 	struct portalmem_pool_entry *entry;
 
-	spin_lock(&dirty_lock);
-	entry = list_first_entry_or_null(&dirty_entries, struct portalmem_pool_entry,
-					 dirty);
+	spin_lock(&list->lock);
+	entry = list_first_entry_or_null(&list->entries,
+					 struct portalmem_pool_entry, dirty);
 	if (entry) {
 		list_del(&entry->dirty);
 		/* claim() looks at it without the lock first. */
 		WRITE_ONCE(entry->state, PORTALMEM_ENTRY_CLEANING);
 	}
-	spin_unlock(&dirty_lock);
+	spin_unlock(&list->lock);
 	return entry;
 }
 
-static void clean_entries(struct work_struct *work)
+/* Until there are so many pages, or all is clean, or it cannot be. */
+static unsigned long clean_list(struct dirty_list *list, unsigned long most)
 {
-	unsigned long npages = 0;
 	struct portalmem_pool_entry *entry;
+	unsigned long npages = 0;
 
-	while (npages < BATCH_PAGES && (entry = next_dirty())) {
+	while (npages < most && (entry = next_dirty(list))) {
 		unsigned long size = 1UL << entry->order;
 
 		if (portalmem_caching_clear(entry->page, size,
 					    entry->caching)) {
 			/* Whoever takes it tries again. */
-			spin_lock(&dirty_lock);
-			WRITE_ONCE(entry->state, PORTALMEM_ENTRY_DIRTY);
-			list_add_tail(&entry->dirty, &dirty_entries);
-			spin_unlock(&dirty_lock);
-			return;
+			add_dirty(entry);
+			break;
 		}
 		/* Pairs with the acquire in claim(). */
 		smp_store_release(&entry->state, PORTALMEM_ENTRY_CLEAN);
 		npages += size;
 	}
+	return npages;
+}
+
+static void clean_entries(struct work_struct *work)
+{
+	bool again = false;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+		if (clean_list(&dirty_lists[nid], BATCH_PAGES) >= BATCH_PAGES)
+			again = true;
 	/* Who waits for this work does not wait for all that came since. */
-	if (npages >= BATCH_PAGES)
+	if (again)
 		queue_work(workers, work);
 }
 
@@ -155,18 +191,20 @@ struct isolation {
 
 static bool claim(struct portalmem_pool_entry *entry)
 {
+	struct dirty_list *list;
 	u8 state;
 
 	/* Pairs with the release in clean_entries(): the zeroes are seen. */
 	if (smp_load_acquire(&entry->state) == PORTALMEM_ENTRY_CLEAN)
 		return true;
 
-	spin_lock(&dirty_lock);
+	list = dirty_list_of(entry);
+	spin_lock(&list->lock);
 	/* Read once, and so again: the worker makes it clean without the lock. */
 	state = smp_load_acquire(&entry->state);
 	if (state == PORTALMEM_ENTRY_DIRTY)
 		list_del(&entry->dirty);
-	spin_unlock(&dirty_lock);
+	spin_unlock(&list->lock);
 	return state != PORTALMEM_ENTRY_CLEANING;
 }
 
@@ -298,10 +336,7 @@ static void schedule_aging(void)
  */
 static unsigned long fronts_share(unsigned long limit_mb)
 {
-	unsigned long mb = num_possible_cpus() *
-			   (PORTALMEM_FRONT_PAGES / (SZ_1M >> PAGE_SHIFT));
-
-	return limit_mb / 8 >= mb ? mb : 0;
+	return limit_mb >= 8 * fronts_mb ? fronts_mb : 0;
 }
 
 static bool has_room(unsigned int order)
@@ -338,11 +373,8 @@ static void add_to_list(struct portalmem_pool_entry *entry)
 	struct list_lru *list = list_of(entry->order, entry->caching);
 	bool is_dirty = entry->state == PORTALMEM_ENTRY_DIRTY;
 
-	if (is_dirty) {
-		spin_lock(&dirty_lock);
-		list_add_tail(&entry->dirty, &dirty_entries);
-		spin_unlock(&dirty_lock);
-	}
+	if (is_dirty)
+		add_dirty(entry);
 	/* From here on it can be taken. */
 	portalmem_list_lru_add(list, &entry->lru);
 	if (is_dirty)
@@ -799,6 +831,20 @@ static int init_lists(void)
 	return 0;
 }
 
+static int init_dirty_lists(void)
+{
+	int nid;
+
+	dirty_lists = kcalloc(nr_node_ids, sizeof(*dirty_lists), GFP_KERNEL);
+	if (!dirty_lists)
+		return -ENOMEM;
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		spin_lock_init(&dirty_lists[nid].lock);
+		INIT_LIST_HEAD(&dirty_lists[nid].entries);
+	}
+	return 0;
+}
+
 int portalmem_pool_init(void)
 {
 	int ret = -ENOMEM;
@@ -810,9 +856,15 @@ int portalmem_pool_init(void)
 	if (!entry_cache)
 		return -ENOMEM;
 	portalmem_front_init();
+	fronts_mb = num_possible_cpus() *
+		    (PORTALMEM_FRONT_PAGES / (SZ_1M >> PAGE_SHIFT));
+	ret = init_dirty_lists();
+	if (ret)
+		goto destroy_cache;
+	ret = -ENOMEM;
 	workers = alloc_workqueue("portalmem", WQ_UNBOUND | WQ_FREEZABLE, 0);
 	if (!workers)
-		goto destroy_cache;
+		goto free_dirty_lists;
 	shrinker = portalmem_shrinker_alloc(count_entries, scan_entries);
 	if (IS_ERR(shrinker)) {
 		ret = PTR_ERR(shrinker);
@@ -831,6 +883,8 @@ destroy_lists:
 	destroy_lists();
 destroy_workers:
 	destroy_workqueue(workers);
+free_dirty_lists:
+	kfree(dirty_lists);
 destroy_cache:
 	kmem_cache_destroy(entry_cache);
 	return ret;
@@ -847,5 +901,6 @@ void portalmem_pool_exit(void)
 	trim(isolate_all);
 	destroy_lists();
 	destroy_workqueue(workers);
+	kfree(dirty_lists);
 	kmem_cache_destroy(entry_cache);
 }

@@ -331,6 +331,7 @@ struct portalmem_account;
 extern struct portalmem_limit portalmem_system_limit;
 extern struct portalmem_limit portalmem_contiguous_limit;
 void portalmem_limit_init(void);
+void portalmem_limit_exit(void);
 struct portalmem_account *
 portalmem_limit_charge(struct portalmem_limit *limit, unsigned long npages);
 void portalmem_limit_uncharge(struct portalmem_limit *limit,

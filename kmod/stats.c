@@ -11,9 +11,10 @@
  */
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
+#include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/errno.h>
-#include <linux/percpu_counter.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -67,6 +68,14 @@ struct stats_file {
 };
 
 /**
+ * struct counts - what one CPU has counted
+ * @counts: each of it
+ */
+struct counts {
+	u64 counts[PORTALMEM_COUNTS];
+};
+
+/**
  * struct portalmem_stats - statistics of a heap
  * @npages: pages in live buffers
  * @peak: the most that @npages has been
@@ -80,11 +89,22 @@ struct portalmem_stats {
 	atomic_long_t npages;
 	atomic_long_t peak;
 	atomic_t buffers;
-	struct percpu_counter counts[PORTALMEM_COUNTS];
+	struct counts __percpu *counts;
 	struct stats_file files[FILE_TYPES];
 	struct attribute *attrs[FILE_TYPES + 1];
 	struct attribute_group group;
 };
+
+/* On 32 bits a sum can be read while it is written: as ever, it is a look only. */
+static u64 sum_up(const struct portalmem_stats *stats, unsigned int count)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(stats->counts, cpu)->counts[count]);
+	return sum;
+}
 
 static u64 read_file(const struct portalmem_heap *heap, enum file_type type)
 {
@@ -104,8 +124,7 @@ static u64 read_file(const struct portalmem_heap *heap, enum file_type type)
 		npages = heap->ops->pooled ? heap->ops->pooled() : 0;
 		break;
 	default:
-		return percpu_counter_sum_positive(&stats->counts[type -
-								  FILE_COUNTS]);
+		return sum_up(stats, type - FILE_COUNTS);
 	}
 	return (u64)npages << PAGE_SHIFT;
 }
@@ -142,7 +161,7 @@ void portalmem_stats_live(const struct portalmem_heap *heap,
 void portalmem_stats_count(struct portalmem_heap *heap,
 			   enum portalmem_count count)
 {
-	percpu_counter_inc(&heap->stats->counts[count]);
+	this_cpu_inc(heap->stats->counts->counts[count]);
 }
 
 /**
@@ -237,12 +256,6 @@ portalmem_stats_group(const struct portalmem_heap *heap)
 	return &heap->stats->group;
 }
 
-static void destroy_counts(struct portalmem_stats *stats, unsigned int count)
-{
-	while (count--)
-		percpu_counter_destroy(&stats->counts[count]);
-}
-
 /**
  * portalmem_stats_create - begin to count
  * @heap: the heap, without any buffer
@@ -254,18 +267,14 @@ int portalmem_stats_create(struct portalmem_heap *heap, const char *folder)
 {
 	struct portalmem_stats *stats;
 	unsigned int i;
-	int ret;
 
 	stats = kzalloc(sizeof(*stats), GFP_KERNEL);
 	if (!stats)
 		return -ENOMEM;
-	for (i = 0; i < PORTALMEM_COUNTS; i++) {
-		ret = percpu_counter_init(&stats->counts[i], 0, GFP_KERNEL);
-		if (ret) {
-			destroy_counts(stats, i);
-			kfree(stats);
-			return ret;
-		}
+	stats->counts = alloc_percpu(struct counts);
+	if (!stats->counts) {
+		kfree(stats);
+		return -ENOMEM;
 	}
 	for (i = 0; i < FILE_TYPES; i++) {
 		struct stats_file *file = &stats->files[i];
@@ -292,7 +301,7 @@ void portalmem_stats_destroy(struct portalmem_heap *heap)
 {
 	if (!heap->stats)
 		return;
-	destroy_counts(heap->stats, PORTALMEM_COUNTS);
+	free_percpu(heap->stats->counts);
 	kfree(heap->stats);
 	heap->stats = NULL;
 }

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -213,6 +214,67 @@ START_TEST(a_buffer_freed_elsewhere_goes_to_the_pool_of_who_paid)
 }
 END_TEST
 
+#define SMALL_BUFFERS 64
+
+static void pool_small(void)
+{
+	int fds[SMALL_BUFFERS];
+
+	for (int i = 0; i < SMALL_BUFFERS; i++)
+		fds[i] = guest_alloc(KIB(16), PORTALMEM_CACHED);
+	for (int i = 0; i < SMALL_BUFFERS; i++)
+		close(fds[i]);
+}
+
+/*
+ * The kernel asks for a group's pool only when it knows that there is one.
+ * Several times, as it forgets that when the pool was empty.
+ */
+START_TEST(small_buffers_of_a_group_are_in_reach_of_its_pressure)
+{
+	guest_trim();
+	guest_make_group(FIRST, "64M");
+	for (int i = 0; i < 6; i++) {
+		guest_run_in_group(FIRST, pool_small);
+		/* At once, and when no CPU keeps them any more. */
+		if (i % 2)
+			usleep(500000);
+		ck_assert_uint_ge(pooled(), MIB(1) / 2);
+		guest_group_put(FIRST, "memory.max", "128K");
+		ck_assert_uint_eq(pooled(), 0);
+		guest_group_put(FIRST, "memory.max", "64M");
+	}
+	guest_remove_group(FIRST);
+}
+END_TEST
+
+/* One after the other on the same CPU, with what the first has left there. */
+START_TEST(small_buffers_of_a_group_are_for_no_other)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(first), &first), 0);
+	guest_trim();
+	guest_make_group(FIRST, "64M");
+	guest_make_group(SECOND, "64M");
+	for (int i = 0; i < 4; i++) {
+		guest_run_in_group(FIRST, pool_small);
+		guest_run_in_group(SECOND, pool_small);
+		pool_small();
+	}
+	ck_assert_uint_eq(pooled(), 3 * SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_ge(charged(FIRST), SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_ge(charged(SECOND), SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_eq(guest_trim(), 3 * SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_lt(charged(FIRST), SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_lt(charged(SECOND), SMALL_BUFFERS * KIB(16));
+	guest_remove_group(FIRST);
+	guest_remove_group(SECOND);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("pool and cgroups");
@@ -230,6 +292,9 @@ static Suite *suite(void)
 		       a_group_can_be_removed_while_its_memory_is_pooled);
 	tcase_add_test(tcase,
 		       a_buffer_freed_elsewhere_goes_to_the_pool_of_who_paid);
+	tcase_add_test(tcase,
+		       small_buffers_of_a_group_are_in_reach_of_its_pressure);
+	tcase_add_test(tcase, small_buffers_of_a_group_are_for_no_other);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

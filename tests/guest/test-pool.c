@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,151 @@ START_TEST(an_allocation_that_needs_the_pools_memory_gets_it)
 }
 END_TEST
 
+/*
+ * What a CPU keeps for itself: buffers of up to 64 KiB, of one chunk each. They
+ * are pooled memory like any other.
+ */
+static const size_t small_sizes[] = {KIB(4), KIB(8), KIB(64)};
+
+#define SMALL_SIZES ((int)(sizeof(small_sizes) / sizeof(small_sizes[0])))
+#define SMALL_BUFFERS 16
+
+static void run_on(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+}
+
+static uint64_t first_frame(int fd)
+{
+	struct portalmem_ioc_segment segment;
+
+	ck_assert_uint_eq(guest_segments(fd, &segment, 1), 1);
+	return segment.physical >> 12;
+}
+
+static int compare_frames(const void *a, const void *b)
+{
+	const uint64_t *one = a, *two = b;
+
+	return (*one > *two) - (*one < *two);
+}
+
+static void alloc_small(int *fds, uint64_t *frames, size_t size,
+			uint32_t caching)
+{
+	for (int i = 0; i < SMALL_BUFFERS; i++) {
+		fds[i] = guest_alloc(size, caching);
+		frames[i] = first_frame(fds[i]);
+	}
+	qsort(frames, SMALL_BUFFERS, sizeof(*frames), compare_frames);
+}
+
+static void small_again(size_t size, uint32_t caching, unsigned int wait_us)
+{
+	uint64_t before[SMALL_BUFFERS], after[SMALL_BUFFERS];
+	int fds[SMALL_BUFFERS];
+
+	guest_trim();
+	alloc_small(fds, before, size, caching);
+	for (int i = 0; i < SMALL_BUFFERS; i++)
+		fill_and_close(fds[i], size);
+	ck_assert_uint_eq(pooled(), SMALL_BUFFERS * size);
+	usleep(wait_us);
+	alloc_small(fds, after, size, caching);
+	ck_assert_mem_eq(before, after, sizeof(before));
+	ck_assert_uint_eq(pooled(), 0);
+	for (int i = 0; i < SMALL_BUFFERS; i++) {
+		assert_fresh(fds[i], size);
+		close(fds[i]);
+	}
+	ck_assert_uint_eq(guest_trim(), SMALL_BUFFERS * size);
+	ck_assert_uint_eq(pooled(), 0);
+}
+
+START_TEST(small_buffers_are_handed_out_again_clean)
+{
+	size_t size = small_sizes[_i];
+
+	run_on(0);
+	for (int i = 0; i < 2; i++) {
+		small_again(size, pooled_modes[i], 0);
+		small_again(size, pooled_modes[i], 20000);
+		small_again(size, pooled_modes[i], 500000);
+	}
+}
+END_TEST
+
+START_TEST(what_a_cpu_has_no_use_for_is_for_all)
+{
+	uint64_t frame;
+	int fd;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	guest_trim();
+	run_on(0);
+	fd = guest_alloc(KIB(64), PORTALMEM_CACHED);
+	frame = first_frame(fd);
+	fill_and_close(fd, KIB(64));
+	usleep(1000000);
+	run_on(1);
+	fd = guest_alloc(KIB(64), PORTALMEM_CACHED);
+	ck_assert_uint_eq(first_frame(fd), frame);
+	assert_fresh(fd, KIB(64));
+	close(fd);
+	guest_trim();
+}
+END_TEST
+
+static void free_small_everywhere(void)
+{
+	int fds[SMALL_BUFFERS];
+
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
+		run_on(cpu);
+		for (int i = 0; i < SMALL_BUFFERS; i++)
+			fds[i] = guest_alloc(KIB(16), PORTALMEM_CACHED);
+		for (int i = 0; i < SMALL_BUFFERS; i++)
+			close(fds[i]);
+	}
+}
+
+START_TEST(trim_reaches_what_cpus_keep)
+{
+	guest_trim();
+	free_small_everywhere();
+	ck_assert_uint_ge(pooled(), SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_eq(guest_trim(), sysconf(_SC_NPROCESSORS_ONLN) *
+						SMALL_BUFFERS * KIB(16));
+	ck_assert_uint_eq(pooled(), 0);
+}
+END_TEST
+
+START_TEST(shrinker_reaches_what_cpus_keep)
+{
+	for (int i = 0; i < 8; i++) {
+		free_small_everywhere();
+		ck_assert_uint_ge(pooled(), SMALL_BUFFERS * KIB(16));
+		guest_put("/proc/sys/vm/drop_caches", "2");
+		ck_assert_uint_eq(pooled(), 0);
+	}
+}
+END_TEST
+
+START_TEST(without_a_pool_no_cpu_keeps_any)
+{
+	guest_trim();
+	guest_set_param("pool_limit_mb", "0");
+	free_small_everywhere();
+	ck_assert_uint_eq(pooled(), 0);
+	guest_set_param("pool_limit_mb", "128");
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("pool");
@@ -281,6 +427,12 @@ static Suite *suite(void)
 	tcase_add_test(tcase, memory_pressure_gets_the_pool_back);
 	tcase_add_test(tcase,
 		       an_allocation_that_needs_the_pools_memory_gets_it);
+	tcase_add_loop_test(tcase, small_buffers_are_handed_out_again_clean, 0,
+			    SMALL_SIZES);
+	tcase_add_test(tcase, what_a_cpu_has_no_use_for_is_for_all);
+	tcase_add_test(tcase, trim_reaches_what_cpus_keep);
+	tcase_add_test(tcase, shrinker_reaches_what_cpus_keep);
+	tcase_add_test(tcase, without_a_pool_no_cpu_keeps_any);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

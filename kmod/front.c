@@ -102,22 +102,29 @@ static void clean_lists(struct front *front)
 				   &front->clean[i][order], &budget);
 }
 
+/* Whether there is more to do. */
+static bool try_clean_lists(struct front *front)
+{
+	bool again;
+
+	/* It may be the very holder that is interrupted here. */
+	if (!spin_trylock(&front->lock))
+		return true;
+	clean_lists(front);
+	again = front->ndirty >= TIMER_PAGES;
+	spin_unlock(&front->lock);
+	return again;
+}
+
 static enum hrtimer_restart clean_front(struct hrtimer *timer)
 {
 	struct front *front = container_of(timer, struct front, timer);
-	bool again = true;
 
 	if (READ_ONCE(front->wants_worker)) {
 		WRITE_ONCE(front->wants_worker, false);
 		portalmem_pool_clean();
 	}
-	/* It may be the very holder that is interrupted here. */
-	if (spin_trylock(&front->lock)) {
-		clean_lists(front);
-		again = front->ndirty >= TIMER_PAGES;
-		spin_unlock(&front->lock);
-	}
-	if (!again)
+	if (!try_clean_lists(front))
 		return HRTIMER_NORESTART;
 	hrtimer_forward_now(timer, ns_to_ktime(CLEAN_DELAY_NS));
 	return HRTIMER_RESTART;

@@ -161,8 +161,8 @@ unsigned long portalmem_held_keep(const struct portalmem_buffer *buffer)
 			if (page_count(page) != 1)
 				keep_chunk(&runs, page, buffer);
 			pfn += 1UL << compound_order(page);
+			cond_resched();
 		}
-		cond_resched();
 	}
 	if (list_empty(&runs))
 		return 0;

@@ -11,10 +11,10 @@
 #include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/err.h>
-#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
+#include <linux/rbtree.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -53,23 +53,24 @@ MODULE_PARM_DESC(contiguous_user_limit_mb,
  * @mb: most for all users, a module parameter
  * @user_mb: most for each
  * @npages: held now
- * @accounts: struct portalmem_account of those who hold some
+ * @accounts: struct portalmem_account of those who hold some, by user. There can be
+ *	many: who has a user namespace has users of its own
  */
 struct portalmem_limit {
 	const unsigned long *mb;
 	const unsigned long *user_mb;
 	unsigned long npages;
-	struct list_head accounts;
+	struct rb_root accounts;
 };
 
 /**
  * struct portalmem_account - what one user holds of one limit
- * @node: entry of portalmem_limit.accounts
+ * @node: in portalmem_limit.accounts
  * @uid: the user
  * @npages: held now; the account goes when nothing is left
  */
 struct portalmem_account {
-	struct list_head node;
+	struct rb_node node;
 	kuid_t uid;
 	unsigned long npages;
 };
@@ -77,13 +78,13 @@ struct portalmem_account {
 struct portalmem_limit portalmem_system_limit = {
 	.mb = &limit_mb,
 	.user_mb = &user_limit_mb,
-	.accounts = LIST_HEAD_INIT(portalmem_system_limit.accounts),
+	.accounts = RB_ROOT,
 };
 
 struct portalmem_limit portalmem_contiguous_limit = {
 	.mb = &contiguous_limit_mb,
 	.user_mb = &contiguous_user_limit_mb,
-	.accounts = LIST_HEAD_INIT(portalmem_contiguous_limit.accounts),
+	.accounts = RB_ROOT,
 };
 
 /* Protects the counters and lists of all limits; nests inside a stock's lock. */
@@ -131,15 +132,34 @@ static bool is_within(unsigned long held, unsigned long npages,
 	return !most || DIV_ROUND_UP(held + npages, MIB_PAGES) <= most;
 }
 
+static int compare_uids(kuid_t uid, kuid_t other)
+{
+	if (uid_eq(uid, other))
+		return 0;
+	return uid_lt(uid, other) ? -1 : 1;
+}
+
+static struct portalmem_account *account_of(const struct rb_node *node)
+{
+	return rb_entry(node, struct portalmem_account, node);
+}
+
+static int compare_key(const void *uid, const struct rb_node *node)
+{
+	return compare_uids(*(const kuid_t *)uid, account_of(node)->uid);
+}
+
+static int compare_accounts(struct rb_node *node, const struct rb_node *other)
+{
+	return compare_uids(account_of(node)->uid, account_of(other)->uid);
+}
+
 static struct portalmem_account *find_account(struct portalmem_limit *limit,
 					      kuid_t uid)
 {
-	struct portalmem_account *account;
+	struct rb_node *node = rb_find(&uid, &limit->accounts, compare_key);
 
-	list_for_each_entry(account, &limit->accounts, node)
-		if (uid_eq(account->uid, uid))
-			return account;
-	return NULL;
+	return node ? account_of(node) : NULL;
 }
 
 /* With limit_lock: give back NPAGES, and say whether the account is to be freed. */
@@ -150,7 +170,7 @@ static bool give_back(struct portalmem_limit *limit,
 	account->npages -= npages;
 	if (account->npages)
 		return false;
-	list_del(&account->node);
+	rb_erase(&account->node, &limit->accounts);
 	return true;
 }
 
@@ -259,7 +279,8 @@ static struct portalmem_account *charge(struct portalmem_limit *limit,
 		if (!account) {
 			account = fresh;
 			fresh = NULL;
-			list_add(&account->node, &limit->accounts);
+			rb_find_add(&account->node, &limit->accounts,
+				    compare_accounts);
 		}
 		account->npages += npages;
 		limit->npages += npages;

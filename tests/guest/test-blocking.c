@@ -280,6 +280,62 @@ START_TEST(others_wait_no_longer_than_for_the_kernel_itself)
 }
 END_TEST
 
+#define USERS 12000
+
+/* Who has no buffer yet is looked for among all. */
+#define NEW_USER 99999
+
+static double time_of_one_buffer(void)
+{
+	double least = 1;
+
+	for (int i = 0; i < 20; i++) {
+		double begin = guest_now();
+		struct portalmem_ioc_alloc request =
+			guest_request(PAGE, PORTALMEM_CACHED);
+
+		ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_ALLOC, &request), 0);
+		close(request.fd);
+		if (guest_now() - begin < least)
+			least = guest_now() - begin;
+	}
+	return least;
+}
+
+/* In a user namespace, everybody can be as many users. */
+START_TEST(very_many_users_with_a_buffer_make_nobody_slower)
+{
+	struct rlimit files = {2 * USERS, 2 * USERS};
+	static int fds[USERS];
+	double alone, among;
+
+	node = guest_open(GUEST_NODE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	ck_assert_int_eq(setreuid(NEW_USER, (uid_t)-1), 0);
+	alone = time_of_one_buffer();
+	for (int i = 0; i < USERS; i++) {
+		struct portalmem_ioc_alloc request =
+			guest_request(PAGE, PORTALMEM_CACHED);
+
+		ck_assert_int_eq(setreuid((uid_t)(100000 + i), (uid_t)-1), 0);
+		ck_assert_int_eq(ioctl(node, PORTALMEM_IOC_ALLOC, &request), 0);
+		fds[i] = request.fd;
+	}
+	ck_assert_int_eq(setreuid(NEW_USER, (uid_t)-1), 0);
+	among = time_of_one_buffer();
+	printf("# a buffer takes %.1f us, and %.1f us beside those of %d "
+	       "users\n",
+	       alone * 1e6, among * 1e6, USERS);
+	fflush(stdout);
+	/* Chunks come from the pool or not: that makes a half more. */
+	ck_assert_double_le(among, alone * 2.5);
+	ck_assert_int_eq(setreuid(0, 0), 0);
+	for (int i = 0; i < USERS; i++)
+		close(fds[i]);
+	close(node);
+}
+END_TEST
+
 static int buffer, attachment;
 
 static int sync_all(int where, int fd, unsigned int count)
@@ -421,6 +477,7 @@ static Suite *suite(void)
 	TCase *tcase = guest_tcase("blocking");
 
 	tcase_add_test(tcase, others_wait_no_longer_than_for_the_kernel_itself);
+	tcase_add_test(tcase, very_many_users_with_a_buffer_make_nobody_slower);
 	tcase_add_loop_test(tcase, a_sync_of_very_much_can_be_killed, 0, 2);
 	tcase_add_loop_test(
 		tcase, a_sync_of_very_much_lets_others_have_the_buffer, 0, 2);

@@ -523,7 +523,7 @@ static void call_badly(void)
 		if (!(i % 16))
 			map_badly(buffer);
 	}
-	printf("# %u of %u calls refused\n", refused, BAD_CALLS);
+	printf("# %u of %d calls refused\n", refused, BAD_CALLS);
 	fflush(stdout);
 	ck_assert_uint_gt(refused, BAD_CALLS / 2);
 	ck_assert_uint_eq(pmtest_count_fds(), fds + 3);

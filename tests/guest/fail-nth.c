@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,10 @@
 #include "guest.h"
 
 #define DEBUGFS "/sys/kernel/debug/"
+
+/* The kinds of points. */
+static const char *const kinds[] = {"failslab", "fail_page_alloc",
+				    "fail_usercopy"};
 
 static int control = -1;
 
@@ -27,6 +33,63 @@ void fail_nth_set_up(void)
 	guest_put(DEBUGFS "fail_usercopy/verbose", "0");
 	if (control < 0)
 		control = guest_open("/proc/thread-self/fail-nth");
+}
+
+/*
+ * Find where a function of the kernel's begins, and what comes after it. The
+ * list is in the order of addresses, and long.
+ */
+static void find_function(const char *function, uint64_t *begin, uint64_t *end)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	uint64_t address;
+	char name[256];
+
+	ck_assert_ptr_nonnull(file);
+	*begin = 0;
+	*end = 0;
+	while (!*end && fscanf(file, "%" SCNx64 " %*c %255s%*[^\n]", &address,
+			       name) == 2) {
+		if (!strcmp(name, function))
+			*begin = address;
+		else if (*begin && address > *begin)
+			*end = address;
+	}
+	ck_assert_msg(*end, "the kernel has no %s", function);
+	fclose(file);
+}
+
+static void put_for_all(const char *name, uint64_t value)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char path[80], text[24];
+
+		snprintf(path, sizeof(path), DEBUGFS "%s/%s", kinds[i], name);
+		snprintf(text, sizeof(text), "%#" PRIx64, value);
+		guest_put(path, text);
+	}
+}
+
+void fail_nth_only_within(const char *function)
+{
+	uint64_t begin, end;
+
+	find_function(function, &begin, &end);
+	put_for_all("require-start", begin);
+	put_for_all("require-end", end);
+	put_for_all("reject-start", 0);
+	put_for_all("reject-end", 0);
+}
+
+void fail_nth_only_outside(const char *function)
+{
+	uint64_t begin, end;
+
+	find_function(function, &begin, &end);
+	put_for_all("require-start", 0);
+	put_for_all("require-end", UINT64_MAX);
+	put_for_all("reject-start", begin);
+	put_for_all("reject-end", end);
 }
 
 void fail_nth_begin(unsigned int n)

@@ -12,6 +12,12 @@
 /* Have allocations of every kind fail on demand, without a word in the log. */
 void fail_nth_set_up(void);
 
+/* Count only points in calls that one of the kernel's functions makes. */
+void fail_nth_only_within(const char *function);
+
+/* Count only the others. */
+void fail_nth_only_outside(const char *function);
+
 /* From here on the Nth point of this thread fails. */
 void fail_nth_begin(unsigned int n);
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * kernels: debug
- * timeout: 300
+ * timeout: 400
  *
  * Every point at which a call can run out of memory, or cannot reach the
  * caller's: the first one fails, then the second one, until the call has no
  * more. Each time it succeeds or says a documented errno, keeps nothing, and
- * succeeds the next time.
+ * succeeds the next time. Where there are carve-outs (fail-nth-carveout.sh), it
+ * is the calls on those.
  */
 #include <config.h>
 
@@ -30,6 +31,12 @@
 /* Chunks of two sizes; one lost is more than what the counts may differ. */
 #define SIZE (MIB(1) + KIB(256))
 #define RUN MIB(4)
+#define SMALL KIB(64)
+
+/* As fail-nth-carveout.sh has them: with pages, and without. */
+#define FPGA "/dev/dma_heap/fpga"
+#define NOMAP "/dev/dma_heap/fpga-nomap"
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define SLACK_KIB 160
 #define RUN_SLACK_KIB (24 * 1024)
 
@@ -43,6 +50,8 @@ struct work {
 	int attachment;
 	int importer;
 	int made;
+	int own_memory; /* /proc/self/mem */
+	bool device_gone;
 	char *map;
 	size_t map_size;
 	char *memory;
@@ -149,21 +158,56 @@ static void prepare_touched_map(struct work *work)
 	memset(work->map, 1, SIZE);
 }
 
-static void prepare_attachment(struct work *work)
+/* What the kernel cannot find a page of is read and written by the module. */
+static void prepare_wc_access(struct work *work)
 {
-	prepare_buffer(work);
+	prepare_wc_map(work);
+	work->own_memory = guest_open("/proc/self/mem");
+}
+
+static void attach(struct work *work)
+{
 	work->attachment =
 		attachment_open(work->buffer, "platform", "pm_device.0");
 }
 
-static void prepare_importer(struct work *work)
+static void prepare_attachment(struct work *work)
 {
-	struct pm_importer request = {0};
-
 	prepare_buffer(work);
-	request.fd = work->buffer;
+	attach(work);
+}
+
+/* Another exporter's buffer. */
+static void prepare_foreign(struct work *work)
+{
+	work->buffer = guest_alloc_stock(SIZE);
+	ck_assert_int_ge(work->buffer, 0);
+}
+
+static void prepare_foreign_attachment(struct work *work)
+{
+	prepare_foreign(work);
+	attach(work);
+}
+
+static void import(struct work *work)
+{
+	struct pm_importer request = {.fd = work->buffer};
+
 	work->importer = guest_open("/dev/pm_importer");
 	ck_assert_int_eq(ioctl(work->importer, PM_IMPORTER_IOC, &request), 0);
+}
+
+static void prepare_importer(struct work *work)
+{
+	prepare_buffer(work);
+	import(work);
+}
+
+static void prepare_wc_importer(struct work *work)
+{
+	prepare_wc(work);
+	import(work);
 }
 
 static void prepare_mapped_importer(struct work *work)
@@ -194,10 +238,90 @@ static void prepare_imported(struct work *work)
 	work->buffer = guest_import(work->memory, SIZE, O_RDWR);
 }
 
+static void prepare_imported_map(struct work *work)
+{
+	prepare_imported(work);
+	work->map = guest_map(work->buffer, SIZE);
+	work->map_size = SIZE;
+}
+
+/* A pool of write-combined memory. */
+static void prepare_wc_pool(struct work *work)
+{
+	prepare_wc(work);
+	close(work->buffer);
+	work->buffer = -1;
+}
+
+static void prepare_fpga(struct work *work)
+{
+	work->buffer =
+		guest_alloc_from(FPGA, guest_request(SMALL, PORTALMEM_DEFAULT));
+}
+
+static void prepare_nomap(struct work *work)
+{
+	work->buffer = guest_alloc_from(
+		NOMAP, guest_request(SMALL, PORTALMEM_DEFAULT));
+}
+
+static void map_small(struct work *work)
+{
+	work->map = guest_map(work->buffer, SMALL);
+	work->map_size = SMALL;
+}
+
+static void prepare_fpga_map(struct work *work)
+{
+	prepare_fpga(work);
+	map_small(work);
+}
+
+static void prepare_nomap_access(struct work *work)
+{
+	prepare_nomap(work);
+	map_small(work);
+	work->own_memory = guest_open("/proc/self/mem");
+}
+
+static void prepare_fpga_attachment(struct work *work)
+{
+	prepare_fpga(work);
+	attach(work);
+}
+
+static void prepare_nomap_attachment(struct work *work)
+{
+	prepare_nomap(work);
+	attach(work);
+}
+
+static void prepare_fpga_importer(struct work *work)
+{
+	prepare_fpga(work);
+	import(work);
+}
+
+static void prepare_nomap_importer(struct work *work)
+{
+	prepare_nomap(work);
+	import(work);
+}
+
+static int open_node(struct work *work, const char *node)
+{
+	work->made = open(node, O_RDWR | O_CLOEXEC);
+	return result_of(work->made);
+}
+
 static int call_open(struct work *work)
 {
-	work->made = open(GUEST_NODE, O_RDWR | O_CLOEXEC);
-	return result_of(work->made);
+	return open_node(work, GUEST_NODE);
+}
+
+static int call_open_fpga(struct work *work)
+{
+	return open_node(work, FPGA);
 }
 
 static int call_version(struct work *work)
@@ -214,18 +338,29 @@ static int call_heap(struct work *work)
 	return call_ioctl(work->node, PORTALMEM_IOC_HEAP, &heap);
 }
 
-static int call_contiguous_heap(struct work *work)
+static int describe(const char *path)
 {
 	struct portalmem_ioc_heap heap = {0};
-	int node = open(GUEST_CONTIGUOUS_NODE, O_RDWR | O_CLOEXEC);
+	int node = open(path, O_RDWR | O_CLOEXEC);
 	int error = result_of(node);
 
-	(void)work;
 	if (error)
 		return error;
 	error = call_ioctl(node, PORTALMEM_IOC_HEAP, &heap);
 	close(node);
 	return error;
+}
+
+static int call_contiguous_heap(struct work *work)
+{
+	(void)work;
+	return describe(GUEST_CONTIGUOUS_NODE);
+}
+
+static int call_fpga_heap(struct work *work)
+{
+	(void)work;
+	return describe(FPGA);
 }
 
 static int alloc(struct work *work, struct portalmem_ioc_alloc request)
@@ -278,11 +413,10 @@ static int call_heap_alloc(struct work *work)
 	return error;
 }
 
-static int call_alloc_contiguous(struct work *work)
+static int alloc_from(struct work *work, const char *path,
+		      struct portalmem_ioc_alloc request)
 {
-	struct portalmem_ioc_alloc request =
-		guest_request(RUN, PORTALMEM_CACHED);
-	int node = open(GUEST_CONTIGUOUS_NODE, O_RDWR | O_CLOEXEC);
+	int node = open(path, O_RDWR | O_CLOEXEC);
 	int error = result_of(node);
 
 	if (error)
@@ -291,6 +425,41 @@ static int call_alloc_contiguous(struct work *work)
 	close(node);
 	work->made = error ? -1 : request.fd;
 	return error;
+}
+
+static int call_alloc_contiguous(struct work *work)
+{
+	return alloc_from(work, GUEST_CONTIGUOUS_NODE,
+			  guest_request(RUN, PORTALMEM_CACHED));
+}
+
+static int call_alloc_fpga(struct work *work)
+{
+	return alloc_from(work, FPGA, guest_request(SMALL, PORTALMEM_DEFAULT));
+}
+
+static int call_alloc_nomap(struct work *work)
+{
+	return alloc_from(work, NOMAP, guest_request(SMALL, PORTALMEM_DEFAULT));
+}
+
+static int call_adopt_fpga(struct work *work)
+{
+	struct portalmem_ioc_alloc request =
+		guest_request(SMALL, PORTALMEM_DEFAULT);
+
+	request.flags = PORTALMEM_ALLOC_ADOPT;
+	request.region_offset = MIB(8);
+	return alloc_from(work, FPGA, request);
+}
+
+static int call_alloc_node(struct work *work)
+{
+	struct portalmem_ioc_alloc request =
+		guest_request(SIZE, PORTALMEM_CACHED);
+
+	request.flags = PORTALMEM_ALLOC_NODE;
+	return alloc(work, request);
 }
 
 static int call_info(struct work *work)
@@ -394,6 +563,92 @@ static int call_kernel_fault(struct work *work)
 	return error;
 }
 
+/* Of a process's memory, the kernel says EIO whatever failed. */
+static int access_result_of(ssize_t value)
+{
+	int error = result_of((int)value);
+
+	return error == EIO ? ENOMEM : error;
+}
+
+static int call_read_access(struct work *work)
+{
+	char bytes[64];
+
+	return access_result_of(pread(work->own_memory, bytes, sizeof(bytes),
+				      (off_t)(uintptr_t)work->map));
+}
+
+static int call_write_access(struct work *work)
+{
+	const char bytes[64] = {0};
+
+	return access_result_of(pwrite(work->own_memory, bytes, sizeof(bytes),
+				       (off_t)(uintptr_t)work->map));
+}
+
+static int read_file(const char *path)
+{
+	char text[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = result_of(fd);
+
+	if (error)
+		return error;
+	error = result_of((int)read(fd, text, sizeof(text)));
+	close(fd);
+	return error;
+}
+
+static int read_fdinfo(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	return read_file(path);
+}
+
+static int call_fdinfo(struct work *work)
+{
+	return read_fdinfo(work->buffer);
+}
+
+static int call_attachment_fdinfo(struct work *work)
+{
+	return read_fdinfo(work->attachment);
+}
+
+static int call_statistics(struct work *work)
+{
+	(void)work;
+	return read_file("/sys/class/misc/portalmem/stats/live_bytes");
+}
+
+static int call_debugfs(struct work *work)
+{
+	(void)work;
+	return read_file("/sys/kernel/debug/portalmem/buffers");
+}
+
+/* The buffer's last device is unplugged. */
+static int call_unplug(struct work *work)
+{
+	int fd = open(PM_DEVICE_PRESENT, O_WRONLY | O_CLOEXEC);
+	int error = result_of(fd);
+
+	if (error)
+		return error;
+	error = result_of((int)write(fd, "2", 1));
+	work->device_gone = !error;
+	close(fd);
+	return error;
+}
+
+static int call_vmap(struct work *work)
+{
+	return call_ioctl(work->importer, PM_IMPORTER_VMAP_IOC, NULL);
+}
+
 static int call_split(struct work *work)
 {
 	return result_of(mprotect(work->map + KIB(64), KIB(64), PROT_READ));
@@ -485,7 +740,6 @@ static int call_close_importer(struct work *work)
 	return close_one(&work->importer);
 }
 
-/* Not a vmap: the kernel itself warns of each that fails. */
 static const struct path paths[] = {
 	{"open", prepare_nothing, call_open},
 	{"VERSION", prepare_nothing, call_version},
@@ -494,44 +748,94 @@ static const struct path paths[] = {
 	{"ALLOC", prepare_trimmed, call_alloc},
 	{"ALLOC from the pool", prepare_pool, call_alloc},
 	{"ALLOC, WC", prepare_trimmed, call_alloc_wc},
+	{"ALLOC, WC from the pool", prepare_wc_pool, call_alloc_wc},
 	{"ALLOC, UC", prepare_trimmed, call_alloc_uc},
+	{"ALLOC, node", prepare_trimmed, call_alloc_node},
 	{"ALLOC, address limit", prepare_trimmed, call_alloc_low},
 	{"ALLOC, contiguous", prepare_trimmed, call_alloc_contiguous},
 	{"DMA_HEAP_IOCTL_ALLOC", prepare_trimmed, call_heap_alloc},
 	{"INFO", prepare_buffer, call_info},
 	{"HOLDERS", prepare_buffer, call_holders},
 	{"SEGMENTS", prepare_buffer, call_segments},
+	{"SYNC, no device", prepare_buffer, call_sync_start},
 	{"SYNC, start", prepare_attachment, call_sync_start},
 	{"SYNC, end", prepare_attachment, call_sync_end},
 	{"DMA_BUF_IOCTL_SYNC", prepare_attachment, call_standard_sync},
 	{"TRIM", prepare_pool, call_trim},
 	{"mmap", prepare_buffer, call_mmap},
 	{"mmap, WC", prepare_wc, call_mmap},
+	{"mmap, UC", prepare_uc, call_mmap},
 	{"mmap, contiguous", prepare_contiguous, call_mmap},
+	{"mmap, imported", prepare_imported, call_mmap},
 	{"fault", prepare_map, call_fault},
 	{"fault, WC", prepare_wc_map, call_fault},
 	{"fault, huge page", prepare_huge_map, call_fault},
+	{"fault, imported", prepare_imported_map, call_fault},
 	{"fault of the kernel's", prepare_map, call_kernel_fault},
+	{"read of a mapping, WC", prepare_wc_access, call_read_access},
+	{"write of a mapping, WC", prepare_wc_access, call_write_access},
 	{"mprotect of a part", prepare_touched_map, call_split},
 	{"munmap", prepare_touched_map, call_unmap},
 	{"ATTACH", prepare_buffer, call_attach},
 	{"ATTACH, WC", prepare_wc, call_attach},
+	{"ATTACH, imported", prepare_imported, call_attach},
+	{"ATTACH, foreign", prepare_foreign, call_attach},
 	{"ATTACHMENT", prepare_attachment, call_attachment},
 	{"DMA_SEGMENTS", prepare_attachment, call_dma_segments},
 	{"SYNC of an attachment", prepare_attachment, call_attachment_sync},
+	{"SYNC of a foreign attachment", prepare_foreign_attachment,
+	 call_attachment_sync},
+	{"the device goes", prepare_attachment, call_unplug},
 	{"an importer's mapping", prepare_importer, call_importer_map},
+	{"an importer's vmap", prepare_importer, call_vmap},
+	{"an importer's vmap, WC", prepare_wc_importer, call_vmap},
 	{"IMPORT_USER", prepare_touched_memory, call_import},
 	{"IMPORT_USER, untouched", prepare_memory, call_import},
+	{"fdinfo", prepare_buffer, call_fdinfo},
+	{"fdinfo of an attachment", prepare_attachment, call_attachment_fdinfo},
+	{"statistics", prepare_nothing, call_statistics},
+	{"list in debugfs", prepare_buffer, call_debugfs},
 	{"close", prepare_buffer, call_close_buffer},
 	{"close, WC", prepare_wc, call_close_buffer},
 	{"close, UC", prepare_uc, call_close_buffer},
 	{"close, contiguous", prepare_contiguous, call_close_buffer},
 	{"close, imported", prepare_imported, call_close_buffer},
 	{"close, attachment", prepare_attachment, call_close_attachment},
+	{"close, foreign attachment", prepare_foreign_attachment,
+	 call_close_attachment},
 	{"close, importer", prepare_mapped_importer, call_close_importer},
 };
 
-#define PATHS ((int)(sizeof(paths) / sizeof(paths[0])))
+/* On carve-outs. */
+static const struct path carveout_paths[] = {
+	{"open", prepare_nothing, call_open_fpga},
+	{"HEAP", prepare_nothing, call_fpga_heap},
+	{"ALLOC", prepare_nothing, call_alloc_fpga},
+	{"ALLOC, no pages", prepare_nothing, call_alloc_nomap},
+	{"ALLOC, as it is", prepare_nothing, call_adopt_fpga},
+	{"SEGMENTS", prepare_fpga, call_segments},
+	{"SYNC", prepare_fpga_attachment, call_sync_end},
+	{"SYNC, no pages", prepare_nomap_attachment, call_sync_end},
+	{"mmap", prepare_fpga, call_mmap},
+	{"mmap, no pages", prepare_nomap, call_mmap},
+	{"fault", prepare_fpga_map, call_fault},
+	{"read of a mapping, no pages", prepare_nomap_access, call_read_access},
+	{"write of a mapping, no pages", prepare_nomap_access,
+	 call_write_access},
+	{"munmap", prepare_fpga_map, call_unmap},
+	{"ATTACH", prepare_fpga, call_attach},
+	{"ATTACH, no pages", prepare_nomap, call_attach},
+	{"an importer's mapping", prepare_fpga_importer, call_importer_map},
+	{"an importer's vmap", prepare_fpga_importer, call_vmap},
+	{"an importer's vmap, no pages", prepare_nomap_importer, call_vmap},
+	{"close", prepare_fpga, call_close_buffer},
+	{"close, no pages", prepare_nomap, call_close_buffer},
+	{"close, attachment", prepare_fpga_attachment, call_close_attachment},
+	{"close, attachment, no pages", prepare_nomap_attachment,
+	 call_close_attachment},
+};
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 /* What every call leaves as it was. */
 struct state {
@@ -539,7 +843,13 @@ struct state {
 	unsigned int buffers;
 	uint64_t used;
 	uint64_t user_used;
+	uint64_t region_used;
 };
+
+static bool has_carveouts(void)
+{
+	return !access(FPGA, F_OK);
+}
 
 static struct state take_state(void)
 {
@@ -550,6 +860,9 @@ static struct state take_state(void)
 		.buffers = guest_count_buffers(),
 		.used = system.used,
 		.user_used = system.user_used,
+		.region_used = has_carveouts() ? guest_heap(FPGA).used +
+							 guest_heap(NOMAP).used
+					       : 0,
 	};
 }
 
@@ -561,6 +874,23 @@ static void assert_state(const struct state *before)
 	ck_assert_uint_eq(now.buffers, before->buffers);
 	ck_assert_uint_eq(now.used, before->used);
 	ck_assert_uint_eq(now.user_used, before->user_used);
+	ck_assert_uint_eq(now.region_used, before->region_used);
+}
+
+/*
+ * Nothing is there that nobody points to. What is younger than five seconds, or
+ * has changed since the last scan, is seen the next time only.
+ */
+static void assert_no_leaks(const char *after)
+{
+	char text[2048] = "";
+	int file;
+
+	guest_put(KMEMLEAK, "scan");
+	file = guest_open_read(KMEMLEAK);
+	ck_assert_int_ge(read(file, text, sizeof(text) - 1), 0);
+	close(file);
+	ck_assert_msg(!*text, "%s or before: %s", after, text);
 }
 
 /* What the cgroup pays for pages, slabs not counted; KiB. */
@@ -585,10 +915,13 @@ static void give_back(struct work *work)
 	if (work->memory)
 		munmap(work->memory, SIZE);
 	close_if_open(work->made);
+	close_if_open(work->own_memory);
 	close_if_open(work->importer);
 	close_if_open(work->attachment);
 	close_if_open(work->buffer);
 	close_if_open(work->node);
+	if (work->device_gone)
+		soft_device_set_present(3);
 }
 
 /* Calls that never came that far succeed; so do many that got over it. */
@@ -600,6 +933,7 @@ static bool fail_at(const struct path *path, unsigned int n)
 		.attachment = -1,
 		.importer = -1,
 		.made = -1,
+		.own_memory = -1,
 	};
 	bool failed;
 	int error;
@@ -653,6 +987,8 @@ static void run_path(const struct path *path)
 	ck_assert_msg(paid < SLACK_KIB, "%s keeps %ld KiB", path->name, paid);
 	ck_assert_msg(freed < RUN_SLACK_KIB, "%ld KiB less are free after %s",
 		      freed, path->name);
+	assert_no_leaks(path->name);
+	fflush(stdout);
 }
 
 static void set_up(void)
@@ -667,12 +1003,31 @@ static void tear_down(void)
 	guest_remove_group(GROUP);
 }
 
-START_TEST(every_failure_is_got_over)
+static void run_in_group(const struct path *path)
 {
 	guest_group_put(GROUP, "cgroup.procs", "0");
 	fail_nth_set_up();
-	run_path(&paths[_i]);
+	run_path(path);
 	guest_put(GUEST_CGROUPS "/cgroup.procs", "0");
+}
+
+START_TEST(every_failure_is_got_over)
+{
+	run_in_group(&paths[_i]);
+}
+END_TEST
+
+START_TEST(every_failure_on_a_carveout_is_got_over)
+{
+	run_in_group(&carveout_paths[_i]);
+}
+END_TEST
+
+START_TEST(nothing_is_lost)
+{
+	sleep(5);
+	assert_no_leaks("the last path");
+	assert_no_leaks("the last path");
 }
 END_TEST
 
@@ -682,7 +1037,14 @@ static Suite *suite(void)
 	TCase *tcase = guest_tcase("fail-nth");
 
 	tcase_add_unchecked_fixture(tcase, set_up, tear_down);
-	tcase_add_loop_test(tcase, every_failure_is_got_over, 0, PATHS);
+	if (has_carveouts())
+		tcase_add_loop_test(tcase,
+				    every_failure_on_a_carveout_is_got_over, 0,
+				    COUNT(carveout_paths));
+	else
+		tcase_add_loop_test(tcase, every_failure_is_got_over, 0,
+				    COUNT(paths));
+	tcase_add_test(tcase, nothing_is_lost);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -195,6 +195,20 @@ static long die(struct importer *importer, void __user *arg)
 	return -EFAULT;
 }
 
+static long map_for_kernel(struct importer *importer)
+{
+	struct dma_buf *dmabuf = importer->dmabuf;
+	struct iosys_map map;
+	int ret;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	ret = dmabuf->ops->vmap(dmabuf, &map);
+	if (!ret)
+		dmabuf->ops->vunmap(dmabuf, &map);
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
 static long pm_importer_ioctl(struct file *file, unsigned int cmd,
 			      unsigned long arg)
 {
@@ -212,6 +226,8 @@ static long pm_importer_ioctl(struct file *file, unsigned int cmd,
 		return replace_word(importer, user);
 	case PM_IMPORTER_DIE_IOC:
 		return die(importer, user);
+	case PM_IMPORTER_VMAP_IOC:
+		return map_for_kernel(importer);
 	default:
 		return -ENOTTY;
 	}

@@ -60,8 +60,15 @@ struct pm_importer_die {
 };
 
 #define PM_IMPORTER_DIE_IOC _IOW('p', 0x54, struct pm_importer_die)
+
+/*
+ * PM_IMPORTER_VMAP_IOC maps the imported buffer for the kernel and unmaps it, by the
+ * exporter's own operations: the core warns of each that fails.
+ */
+
 #define PM_IMPORTER_IOC _IOW('p', 0x51, struct pm_importer)
 #define PM_IMPORTER_ENTRY_IOC _IOWR('p', 0x52, struct pm_importer_entry)
 #define PM_IMPORTER_WORD_IOC _IOWR('p', 0x53, struct pm_importer_word)
+#define PM_IMPORTER_VMAP_IOC _IO('p', 0x54)
 
 #endif

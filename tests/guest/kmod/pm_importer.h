@@ -69,6 +69,6 @@ struct pm_importer_die {
 #define PM_IMPORTER_IOC _IOW('p', 0x51, struct pm_importer)
 #define PM_IMPORTER_ENTRY_IOC _IOWR('p', 0x52, struct pm_importer_entry)
 #define PM_IMPORTER_WORD_IOC _IOWR('p', 0x53, struct pm_importer_word)
-#define PM_IMPORTER_VMAP_IOC _IO('p', 0x54)
+#define PM_IMPORTER_VMAP_IOC _IO('p', 0x55)
 
 #endif

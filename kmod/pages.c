@@ -111,27 +111,37 @@ static struct page *alloc_fresh(unsigned int order,
 	return page;
 }
 
-/* The largest chunk of at most 1 << *ORDER pages; *ORDER is what it got. */
-static struct page *take_chunk(unsigned int *order,
-			       const struct portalmem_request *request)
+/*
+ * Add the largest chunk of at most 1 << *ORDER pages, or several from the pool, but
+ * not more than NPAGES pages in all. *ORDER is what it got. Return how many pages.
+ */
+static unsigned long take_chunks(struct list_head *chunks, unsigned int *order,
+				 unsigned long npages,
+				 const struct portalmem_request *request)
 {
 	unsigned int most = *order;
 	bool trimmed = false;
 
 	for (;;) {
-		struct page *page = portalmem_pool_take(*order, request);
+		unsigned long taken = portalmem_pool_take(chunks, *order,
+							  npages, request);
+		struct page *page;
 
-		if (page) {
-			portalmem_stats_count(&portalmem_system_heap,
-					      PORTALMEM_POOL_HITS);
-			return page;
+		if (taken) {
+			portalmem_stats_add(&portalmem_system_heap,
+					    PORTALMEM_POOL_HITS,
+					    taken >> *order);
+			return taken;
 		}
 		page = alloc_fresh(*order, request);
-		if (page)
+		if (page) {
 			portalmem_stats_count(&portalmem_system_heap,
 					      PORTALMEM_POOL_MISSES);
-		if (page || !*order)
-			return page;
+			list_add_tail(&page->lru, chunks);
+			return 1UL << *order;
+		}
+		if (!*order)
+			return 0;
 		(*order)--;
 		/*
 		 * A cgroup at its limit gets no large chunk while its own pool
@@ -275,7 +285,7 @@ int portalmem_pages_take(struct list_head *chunks,
 	int ret = -ENOMEM;
 
 	while (npages) {
-		struct page *page;
+		unsigned long taken;
 
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
@@ -288,11 +298,10 @@ int portalmem_pages_take(struct list_head *chunks,
 			recheck = npages - min(npages, RECHECK_PAGES);
 		}
 		order = min_t(unsigned int, order, ilog2(npages));
-		page = take_chunk(&order, request);
-		if (!page)
+		taken = take_chunks(chunks, &order, npages, request);
+		if (!taken)
 			goto give;
-		list_add_tail(&page->lru, chunks);
-		npages -= 1UL << order;
+		npages -= taken;
 		cond_resched();
 	}
 	return 0;

@@ -516,21 +516,31 @@ static bool is_for_anywhere(const struct portalmem_request *request)
 	return request->nid == NUMA_NO_NODE && request->max_pfn == ULONG_MAX;
 }
 
+static void isolate_own_on(struct isolation *isolation, struct list_lru *list,
+			   struct mem_cgroup *memcg, int nid)
+{
+	unsigned long nr_to_walk = BATCH_PAGES;
+
+	if (isolation->npages < isolation->most)
+		list_lru_walk_one(list, nid, memcg, isolate_entry, isolation,
+				  &nr_to_walk);
+}
+
 /* What the cgroup has that would be charged for fresh pages now. */
 static void isolate_own(struct isolation *isolation, struct list_lru *list)
 {
 	/* That of set_active_memcg(), else the task's, else the root. */
 	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(NULL);
+	int near = numa_mem_id();
 	int nid;
 
-	for_each_node_state(nid, N_MEMORY) {
-		unsigned long nr_to_walk = BATCH_PAGES;
-
-		if (isolation->npages >= isolation->most)
-			break;
-		list_lru_walk_one(list, nid, memcg, isolate_entry, isolation,
-				  &nr_to_walk);
-	}
+	isolate_own_on(isolation, list, memcg, near);
+	if (isolation->npages >= isolation->most)
+		goto put;
+	for_each_node_state(nid, N_MEMORY)
+		if (nid != near)
+			isolate_own_on(isolation, list, memcg, nid);
+put:
 	mem_cgroup_put(memcg);
 }
 
@@ -562,46 +572,52 @@ static bool make_clean(struct portalmem_pool_entry *entry)
 	return true;
 }
 
-static struct portalmem_pool_entry *take_from_list(struct list_lru *list,
-						   bool buffers)
+static void take_from_list(struct isolation *isolation, struct list_lru *list)
 {
-	struct isolation isolation = {
-		.entries = LIST_HEAD_INIT(isolation.entries),
-		.most = 1,
-		.from_allowed_nodes = true,
-		.buffers = buffers,
-	};
-
 	if (!atomic_long_read(&pooled_pages))
-		return NULL;
-	isolate_own(&isolation, list);
-	portalmem_pool_account(-(long)isolation.npages);
-	return list_first_entry_or_null(&isolation.entries,
-					struct portalmem_pool_entry, lru);
+		return;
+	isolate_own(isolation, list);
+	portalmem_pool_account(-(long)isolation->npages);
 }
 
+/* How much is taken in one go, and perhaps zeroed before a signal is seen. */
+#define TAKE_PAGES (SZ_16M >> PAGE_SHIFT)
+
 /**
- * portalmem_pool_take - a pooled chunk for the caller
- * @order: 1 << @order pages
+ * portalmem_pool_take - pooled chunks for the caller
+ * @chunks: they are added to this list by their lru, zeroed and in the caching
+ *	mode asked for
+ * @order: of each
+ * @npages: how much is wanted, at least one chunk
  * @request: what they are for
  *
- * Return: zeroed pages in the caching mode asked for, or NULL.
+ * Return: pages that were added, from 0 to @npages.
  */
-struct page *portalmem_pool_take(unsigned int order,
-				 const struct portalmem_request *request)
+unsigned long portalmem_pool_take(struct list_head *chunks, unsigned int order,
+				  unsigned long npages,
+				  const struct portalmem_request *request)
 {
 	struct list_lru *list = list_of(order, request->caching);
-	struct portalmem_pool_entry *entry;
-	struct page *page;
+	struct isolation isolation = {
+		.entries = LIST_HEAD_INIT(isolation.entries),
+		.most = round_down(min_t(unsigned long, npages, TAKE_PAGES),
+				   1UL << order),
+		.from_allowed_nodes = true,
+	};
+	struct portalmem_pool_entry *entry, *tmp;
+	unsigned long taken = 0;
 
 	if (!list || !is_for_anywhere(request))
-		return NULL;
-	entry = take_from_list(list, false);
-	if (!entry || !make_clean(entry))
-		return NULL;
-	page = entry->page;
-	free_entry(entry);
-	return page;
+		return 0;
+	take_from_list(&isolation, list);
+	list_for_each_entry_safe(entry, tmp, &isolation.entries, lru) {
+		if (!make_clean(entry))
+			continue;
+		list_add_tail(&entry->page->lru, chunks);
+		taken += 1UL << order;
+		free_entry(entry);
+	}
+	return taken;
 }
 
 /**
@@ -614,6 +630,12 @@ struct portalmem_buffer *
 portalmem_pool_take_buffer(const struct portalmem_request *request)
 {
 	struct list_lru *list = portalmem_pool_list(request);
+	struct isolation isolation = {
+		.entries = LIST_HEAD_INIT(isolation.entries),
+		.most = 1,
+		.from_allowed_nodes = true,
+		.buffers = true,
+	};
 	struct portalmem_pool_entry *entry = NULL;
 	unsigned int order;
 
@@ -622,8 +644,12 @@ portalmem_pool_take_buffer(const struct portalmem_request *request)
 	order = ilog2(request->npages);
 	if (order <= PORTALMEM_FRONT_ORDER_MAX)
 		entry = portalmem_front_take(order, request->caching);
-	if (!entry)
-		entry = take_from_list(list, true);
+	if (!entry) {
+		take_from_list(&isolation, list);
+		entry = list_first_entry_or_null(&isolation.entries,
+						 struct portalmem_pool_entry,
+						 lru);
+	}
 	if (!entry || !make_clean(entry))
 		return NULL;
 	return buffer_of(entry);

@@ -382,6 +382,8 @@ int portalmem_stats_create(struct portalmem_heap *heap, const char *folder);
 void portalmem_stats_destroy(struct portalmem_heap *heap);
 const struct attribute_group *
 portalmem_stats_group(const struct portalmem_heap *heap);
+void portalmem_stats_add(struct portalmem_heap *heap,
+			 enum portalmem_count count, unsigned int times);
 void portalmem_stats_count(struct portalmem_heap *heap,
 			   enum portalmem_count count);
 void portalmem_stats_alloc(struct portalmem_heap *heap, unsigned long npages);
@@ -424,8 +426,9 @@ enum portalmem_pool_reason {
 int portalmem_pool_init(void);
 void portalmem_pool_exit(void);
 bool portalmem_pool_put(struct page *page, u32 caching);
-struct page *portalmem_pool_take(unsigned int order,
-				 const struct portalmem_request *request);
+unsigned long portalmem_pool_take(struct list_head *chunks, unsigned int order,
+				  unsigned long npages,
+				  const struct portalmem_request *request);
 struct list_lru *portalmem_pool_list(const struct portalmem_request *request);
 bool portalmem_pool_keep(struct portalmem_buffer *buffer);
 struct portalmem_buffer *

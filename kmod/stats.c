@@ -154,6 +154,18 @@ void portalmem_stats_live(const struct portalmem_heap *heap,
 }
 
 /**
+ * portalmem_stats_add - something happened some times more
+ * @heap: in this heap
+ * @count: what
+ * @times: how often
+ */
+void portalmem_stats_add(struct portalmem_heap *heap,
+			 enum portalmem_count count, unsigned int times)
+{
+	this_cpu_add(heap->stats->counts->counts[count], times);
+}
+
+/**
  * portalmem_stats_count - something happened once more
  * @heap: in this heap
  * @count: what
@@ -161,7 +173,7 @@ void portalmem_stats_live(const struct portalmem_heap *heap,
 void portalmem_stats_count(struct portalmem_heap *heap,
 			   enum portalmem_count count)
 {
-	this_cpu_inc(heap->stats->counts->counts[count]);
+	portalmem_stats_add(heap, count, 1);
 }
 
 /**

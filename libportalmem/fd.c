@@ -181,7 +181,7 @@ static void copy_value(char *to, const char *text, const char *key)
 
 int pm_fd_describe_dmabuf(int fd, char *exporter, char *name)
 {
-	char path[64], text[1024];
+	char path[64], text[1024] = "";
 	int ret;
 
 	/* Not /proc/self: that is empty once the main thread has ended. */

@@ -34,10 +34,10 @@ void misused(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
 /*
- * Copy TEXT so that it stays on one line, cannot drive the terminal and is UTF-8,
- * whatever the locale: bytes that are none, control characters, and those that
- * change the direction of text become \xNN. Cuts at ROOM - 1 bytes, not within a
- * character.
+ * Copy TEXT so that it stays on one line, cannot drive the terminal and is
+ * UTF-8, whatever the locale: bytes that are none, control characters, and
+ * those that change the direction of text become \xNN. Cuts at ROOM - 1 bytes,
+ * not within a character.
  */
 void escape_text(char *copy, size_t room, const char *text);
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # usage: fuzz.sh [SECONDS [SEED [CORPUS]...]]
 # arch: amd64
-# quick: 6.12
+# quick: none
 # vm: --append memmap=64M$0x20000000
 #
 # Calls of every kind in any order, with any arguments, by programs of 64 and of 32
@@ -25,8 +25,11 @@ trap 'rm -f "$results"' EXIT
 # A region of each kind that this kernel can have: without ZONE_DEVICE, none of pages.
 rmmod portalmem || exit 1
 wc=fuzz-wc:32M@0x22000000:wc
-insmod "$PORTALMEM_MODULE" carveouts=fuzz:32M@0x20000000,$wc 2>/dev/null ||
-	insmod "$PORTALMEM_MODULE" carveouts=$wc || exit 1
+# The kernel's own heap needs room beside them.
+limits='limit_mb=400 contiguous_limit_mb=128'
+# shellcheck disable=SC2086 # words
+insmod "$PORTALMEM_MODULE" $limits carveouts=fuzz:32M@0x20000000,$wc 2>/dev/null ||
+	insmod "$PORTALMEM_MODULE" $limits carveouts=$wc || exit 1
 [ -e /sys/module/pm_device ] || insmod "$device" || exit 1
 mkdir -p "$PORTALMEM_RESULTS/corpus"
 

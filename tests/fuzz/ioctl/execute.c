@@ -38,6 +38,8 @@
 
 /* More than this takes long, and less than 64 GiB does not fail at once. */
 #define SIZE_MOST ((uint64_t)24 << 20)
+/* The kernel's own heap calls the OOM killer rather than refuse. */
+#define HEAP_SIZE_MOST ((uint64_t)1 << 20)
 #define SIZE_LEAST_REFUSED ((uint64_t)64 << 30)
 
 #define ENTRIES 128
@@ -200,8 +202,9 @@ static long run_alloc(struct state *state, const uint64_t *values)
 
 static long run_heap_alloc(struct state *state, const uint64_t *values)
 {
+	uint64_t size = limit_size(values[1]);
 	struct dma_heap_allocation_data alloc = {
-		.len = limit_size(values[1]),
+		.len = size > SIZE_MOST ? size : size % HEAP_SIZE_MOST,
 		.fd_flags = (uint32_t)values[2],
 		.heap_flags = values[3],
 	};

@@ -41,14 +41,25 @@ measure_costs()
 		--tests read --clock system --file "$PORTALMEM_SCRATCH_DISK"
 	bench first --allocators portalmem,system --sizes 4K --time 0.05 --tests tight
 	bench last --allocators portalmem,system --sizes 4K --time 0.05 --tests tight --live 99999
+	echo "# clock"
+	portalmem --json bench --rounds 1 --time 0 --allocators memfd --sizes 4K --tests alloc |
+		sed -n 's/.*"clock_cost_ns": *\([0-9.]*\).*/\1/p'
 	echo "# memory"
+	hold /dev/dma_heap/system
+	hold /dev/portalmem
+}
+
+# What buffers take that are held. Of those before, the kernel gives much back late.
+hold()
+{
 	portalmem trim >/dev/null
-	"$PORTALMEM_BUILDDIR/tests/perf/hold" /dev/portalmem 20000
-	"$PORTALMEM_BUILDDIR/tests/perf/hold" /dev/dma_heap/system 20000
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 2
+	"$PORTALMEM_BUILDDIR/tests/perf/hold" "$1" 20000
 }
 
 # Copies for a device that does not reach the memory make a sync cost what it
-# should. Wants 4 GiB.
+# should. Wants 6 GiB.
 measure_sync()
 {
 	load_device

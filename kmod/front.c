@@ -35,7 +35,8 @@
 /**
  * struct front - what one CPU keeps
  * @lock: protects all below but the timer and @wants_worker; others than the CPU
- *	itself take it only to drain
+ *	itself take it only to drain. @memcg and @npages are read without it, too, for
+ *	a guess
  * @memcg: who pays, with a reference; NULL for the root
  * @nid: node of the memory
  * @armed: whether the kernel knows that @memcg has something to shrink
@@ -157,7 +158,7 @@ static void detach_all(struct front *front, struct list_head *entries)
 	}
 	/* Pages on their way to a list are counted as if they were there. */
 	portalmem_pool_account(front->npages);
-	front->npages = 0;
+	WRITE_ONCE(front->npages, 0);
 	front->ndirty = 0;
 }
 
@@ -165,10 +166,10 @@ static void detach_all(struct front *front, struct list_head *entries)
 static bool adopt(struct front *front, struct mem_cgroup *memcg, int nid)
 {
 	mem_cgroup_put(front->memcg);
-	front->memcg = NULL;
+	WRITE_ONCE(front->memcg, NULL);
 	if (memcg && !portalmem_get_memcg(memcg))
 		return false;
-	front->memcg = memcg;
+	WRITE_ONCE(front->memcg, memcg);
 	front->nid = nid;
 	/* The root's memory is always looked at. */
 	front->armed = !memcg;
@@ -212,7 +213,8 @@ bool portalmem_front_put(struct portalmem_pool_entry *entry,
 		list_add(&entry->lru,
 			 &front->dirty[portalmem_pool_index(entry->caching)]
 				      [entry->order]);
-		front->npages += 1UL << entry->order;
+		WRITE_ONCE(front->npages,
+			   front->npages + (1UL << entry->order));
 		front->ndirty += 1UL << entry->order;
 		front->used = true;
 		if (front->ndirty >= TIMER_PAGES)
@@ -266,7 +268,7 @@ struct portalmem_pool_entry *portalmem_front_take(unsigned int order,
 		front->ndirty -= 1UL << order;
 	}
 	list_del(&entry->lru);
-	front->npages -= 1UL << order;
+	WRITE_ONCE(front->npages, front->npages - (1UL << order));
 	front->used = true;
 unlock:
 	spin_unlock(&front->lock);

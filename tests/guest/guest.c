@@ -265,6 +265,59 @@ long guest_meminfo(const char *field)
 	return value;
 }
 
+long guest_count_oom_kills(void)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	char line[128];
+	long count = -1;
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "oom_kill %ld", &count);
+	fclose(file);
+	ck_assert_int_ge(count, 0);
+	return count;
+}
+
+void guest_press(size_t size)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (!child) {
+		char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+				    -1, 0);
+
+		_exit(memory == MAP_FAILED);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+int guest_unload(void)
+{
+	return (int)syscall(SYS_delete_module, "portalmem", O_NONBLOCK);
+}
+
+void guest_load(void)
+{
+	const char *build = getenv("PORTALMEM_BUILDDIR");
+	struct utsname system;
+	char path[PATH_MAX];
+	int fd;
+
+	ck_assert_msg(build != NULL, "PORTALMEM_BUILDDIR is not set");
+	ck_assert_int_eq(uname(&system), 0);
+	snprintf(path, sizeof(path), "%s/kmod/%s/portalmem.ko", build,
+		 system.release);
+	fd = guest_open_read(path);
+	ck_assert_msg(!syscall(SYS_finit_module, fd, "", 0), "loading: %s",
+		      strerror(errno));
+	close(fd);
+}
+
 void guest_put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -98,6 +98,18 @@ unsigned int guest_count_buffers(void);
 /* A field of /proc/meminfo in KiB. */
 long guest_meminfo(const char *field);
 
+/* How often the kernel has killed for memory. */
+long guest_count_oom_kills(void);
+
+/* Take SIZE bytes of anonymous memory and give them back, in a child. */
+void guest_press(size_t size);
+
+/* Unload the module; -1 with errno when that is refused. */
+int guest_unload(void);
+
+/* Load it again, without parameters. */
+void guest_load(void);
+
 /* How many times as long as on a stock kernel things may take on this one. */
 int guest_time_factor(void);
 

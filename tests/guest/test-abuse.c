@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/dma-buf.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,8 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -286,28 +283,6 @@ START_TEST(a_group_is_removed_while_live_buffers_are_charged_to_it)
 }
 END_TEST
 
-static int unload(void)
-{
-	return (int)syscall(SYS_delete_module, "portalmem", O_NONBLOCK);
-}
-
-static void load(void)
-{
-	const char *build = getenv("PORTALMEM_BUILDDIR");
-	struct utsname system;
-	char path[PATH_MAX];
-	int fd;
-
-	ck_assert_msg(build != NULL, "PORTALMEM_BUILDDIR is not set");
-	ck_assert_int_eq(uname(&system), 0);
-	snprintf(path, sizeof(path), "%s/kmod/%s/portalmem.ko", build,
-		 system.release);
-	fd = guest_open_read(path);
-	ck_assert_msg(!syscall(SYS_finit_module, fd, "", 0), "loading: %s",
-		      strerror(errno));
-	close(fd);
-}
-
 /* How many times each of them did it; counted without assertions. */
 struct race {
 	atomic_bool over;
@@ -412,7 +387,7 @@ START_TEST(the_module_goes_and_comes_while_others_use_it)
 			_exit(0);
 	}
 	while (guest_now() < end || unloaded < 10) {
-		if (unload()) {
+		if (guest_unload()) {
 			ck_assert(errno == EAGAIN || errno == EBUSY);
 			refused++;
 			usleep(200);
@@ -420,7 +395,7 @@ START_TEST(the_module_goes_and_comes_while_others_use_it)
 		}
 		unloaded++;
 		usleep(1000);
-		load();
+		guest_load();
 		usleep(unloaded % 8 * 1000);
 		ck_assert_int_eq(atomic_load(&race->wrong), 0);
 		ck_assert_msg(guest_now() < end + 60 * guest_time_factor(),
@@ -434,8 +409,8 @@ START_TEST(the_module_goes_and_comes_while_others_use_it)
 	ck_assert_msg(!race->wrong, "%s", strerror(race->wrong));
 	ck_assert_uint_gt(race->done, 10);
 	ck_assert_uint_gt(refused, 0);
-	ck_assert_int_eq(unload(), 0);
-	load();
+	ck_assert_int_eq(guest_unload(), 0);
+	guest_load();
 	assert_nothing_is_live();
 }
 END_TEST
@@ -527,19 +502,6 @@ START_TEST(descriptors_are_closed_while_others_map_and_sync_them)
 }
 END_TEST
 
-static long count_oom_kills(void)
-{
-	FILE *file = fopen("/proc/vmstat", "r");
-	char line[128];
-	long count = -1;
-
-	ck_assert_ptr_nonnull(file);
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "oom_kill %ld", &count);
-	fclose(file);
-	return count;
-}
-
 /* Allocate and free, so that much is pooled; what it gets is zero. */
 static void churn(struct race *race, unsigned int seed)
 {
@@ -571,25 +533,6 @@ static void churn(struct race *race, unsigned int seed)
 	_exit(0);
 }
 
-/* Half of what is available, touched and given back. */
-static void press(void)
-{
-	size_t size = (size_t)guest_meminfo("MemAvailable") << 9;
-	pid_t child = fork();
-	int status;
-
-	ck_assert_int_ge(child, 0);
-	if (!child) {
-		void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-				    -1, 0);
-
-		_exit(memory == MAP_FAILED);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-}
-
 static void start_churning(struct race *race, pid_t *children, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -612,7 +555,7 @@ START_TEST(pools_are_shrunk_while_others_allocate)
 {
 	struct race *race = make_race();
 	double end = guest_now() + 3;
-	long memory = free_without_pool(), kills = count_oom_kills();
+	long memory = free_without_pool(), kills = guest_count_oom_kills();
 	unsigned int rounds = 0;
 	pid_t children[4];
 
@@ -620,14 +563,15 @@ START_TEST(pools_are_shrunk_while_others_allocate)
 	while (guest_now() < end || rounds < 3) {
 		guest_put("/proc/sys/vm/drop_caches", "2");
 		guest_put("/proc/sys/vm/compact_memory", "1");
-		press();
+		/* Half of what is available. */
+		guest_press((size_t)guest_meminfo("MemAvailable") << 9);
 		rounds++;
 	}
 	end_churning(race, children, 4);
 	printf("# %u rounds of pressure, %u buffers, %u refused\n", rounds,
 	       race->done, race->missed);
 	ck_assert_uint_gt(race->done, 100);
-	ck_assert_int_eq(count_oom_kills(), kills);
+	ck_assert_int_eq(guest_count_oom_kills(), kills);
 	assert_nothing_is_live();
 	assert_memory_is_back(memory);
 }

@@ -10,15 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,33 +26,10 @@
 #define KILLS_LEAST 300
 #define KILLS_SECONDS 60
 
-static int unload(void)
-{
-	return (int)syscall(SYS_delete_module, "portalmem", O_NONBLOCK);
-}
-
-static void load(void)
-{
-	const char *build = getenv("PORTALMEM_BUILDDIR");
-	struct utsname system;
-	char path[PATH_MAX];
-	int fd;
-
-	ck_assert_msg(build != NULL, "PORTALMEM_BUILDDIR is not set");
-	ck_assert_int_eq(uname(&system), 0);
-	snprintf(path, sizeof(path), "%s/kmod/%s/portalmem.ko", build,
-		 system.release);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
-	ck_assert_msg(!syscall(SYS_finit_module, fd, "", 0), "loading: %s",
-		      strerror(errno));
-	close(fd);
-}
-
 static void assert_unload_is_refused(void)
 {
 	errno = 0;
-	ck_assert_int_eq(unload(), -1);
+	ck_assert_int_eq(guest_unload(), -1);
 	ck_assert_int_eq(errno, EAGAIN);
 }
 
@@ -76,10 +50,10 @@ START_TEST(unload_is_refused_while_anything_lives_and_clean_after)
 	map[0] = 1;
 	munmap(map, MIB(1));
 
-	ck_assert_msg(!unload(), "%s", strerror(errno));
+	ck_assert_msg(!guest_unload(), "%s", strerror(errno));
 	for (const char *const *path = guest_nodes; *path; path++)
 		ck_assert_int_ne(access(*path, F_OK), 0);
-	load();
+	guest_load();
 	close(guest_alloc(MIB(1), PORTALMEM_WC));
 }
 END_TEST

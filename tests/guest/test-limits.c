@@ -30,21 +30,6 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* How often the kernel has killed for memory. */
-static long count_kills(void)
-{
-	FILE *file = fopen("/proc/vmstat", "r");
-	char line[128];
-	long count = -1;
-
-	ck_assert_ptr_nonnull(file);
-	while (fgets(line, sizeof(line), file))
-		sscanf(line, "oom_kill %ld", &count);
-	fclose(file);
-	ck_assert_int_ge(count, 0);
-	return count;
-}
-
 /* Ask; 0 or a negative errno. What it got is freed. */
 static int try_size(uint64_t size, uint32_t mode)
 {
@@ -64,7 +49,7 @@ static const unsigned int sixteenths[] = {16, 17, 32, 1024};
 START_TEST(more_than_the_machine_has_is_enomem_in_bounded_time)
 {
 	uint64_t unit = (uint64_t)guest_meminfo("MemTotal") * 1024 / 16;
-	long kills = count_kills();
+	long kills = guest_count_oom_kills();
 	double begin = now(), took;
 
 	ck_assert_int_eq(try_size(unit * sixteenths[_i / 2], modes[_i % 2]),
@@ -73,7 +58,7 @@ START_TEST(more_than_the_machine_has_is_enomem_in_bounded_time)
 	printf("# %u/16 of the memory refused after %.3f s\n",
 	       sixteenths[_i / 2], took);
 	ck_assert(took < MOST_SECONDS);
-	ck_assert_int_eq(count_kills(), kills);
+	ck_assert_int_eq(guest_count_oom_kills(), kills);
 }
 END_TEST
 
@@ -88,7 +73,7 @@ START_TEST(more_than_is_left_by_others_is_enomem_in_bounded_time)
 		TIMES = 4
 	};
 	uint64_t size = (uint64_t)guest_meminfo("MemTotal") * 1024 / 16 * 7;
-	long kills = count_kills();
+	long kills = guest_count_oom_kills();
 	double begin = now(), took;
 	int status;
 
@@ -115,7 +100,7 @@ START_TEST(more_than_is_left_by_others_is_enomem_in_bounded_time)
 	       "s\n",
 	       TIMES, ASKERS, took);
 	ck_assert(took < MOST_SECONDS);
-	ck_assert_int_eq(count_kills(), kills);
+	ck_assert_int_eq(guest_count_oom_kills(), kills);
 	/* And all of it is back. */
 	ck_assert_int_eq(try_size(size, PORTALMEM_CACHED), 0);
 }

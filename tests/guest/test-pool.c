@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -213,24 +212,6 @@ START_TEST(pages_that_somebody_pins_are_not_pooled)
 }
 END_TEST
 
-/* Take SIZE bytes of anonymous memory and give them back, in a child. */
-static void press(size_t size)
-{
-	pid_t child = fork();
-	int status;
-
-	ck_assert_int_ge(child, 0);
-	if (!child) {
-		char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-				    -1, 0);
-
-		_exit(memory == MAP_FAILED);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-}
-
 START_TEST(memory_pressure_gets_the_pool_back)
 {
 	size_t available;
@@ -241,7 +222,7 @@ START_TEST(memory_pressure_gets_the_pool_back)
 	close(guest_alloc(MIB(48), PORTALMEM_WC));
 	ck_assert_uint_eq(pooled(), MIB(112));
 	/* It does not fit unless most of the pool goes. */
-	press(available - MIB(40));
+	guest_press(available - MIB(40));
 	ck_assert_uint_lt(pooled(), MIB(56));
 }
 END_TEST

@@ -67,17 +67,16 @@ static uint64_t available_kib(void)
 bool pm_more_than_memory(uint64_t size)
 {
 	struct sysinfo info;
+	bool is_known = !sysinfo(&info);
 	uint64_t kib;
 
 	/* Of what is free, the kernel keeps some for itself. */
-	if (!sysinfo(&info) &&
-	    size / info.mem_unit <= (uint64_t)info.freeram / 2)
+	if (is_known && size / info.mem_unit <= (uint64_t)info.freeram / 2)
 		return false;
 	kib = available_kib();
 	if (kib)
 		return size >> 10 > kib;
-	return !sysinfo(&info) &&
-	       size / info.mem_unit > (uint64_t)info.totalram;
+	return is_known && size / info.mem_unit > (uint64_t)info.totalram;
 }
 
 static bool is_control(char c)
